@@ -4,7 +4,7 @@
 Takes the four files of Debian's package dataset-fashion-mnist, checks their content by SHA-256, keeps the
 first 10,000 training and the first 2,000 test examples, and writes them as IDX files again, gzip level 9.
 The assets are ordinary IDX files: the parser that reads the full set reads them too. (Measured on the
-same pixels: zopfli saves 1.6%, Paeth-filtered PNG 8%; neither is worth a slow tool or a second format.)
+test pictures: zopfli saves 1.6%, Paeth-filtered PNG 8%; neither is worth a slow tool or a second format.)
 
 Data set: Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist, Copyright 2017 Zalando SE,
 MIT licence. Sizes: 31 MB installed by the package, 5.2 MB written by this script.
