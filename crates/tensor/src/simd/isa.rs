@@ -1,0 +1,169 @@
+//! Which instruction set runs: detected, forced by `GLASSBOX_ISA`, or overridden for one thread by a test.
+
+use super::{Kernel, Scalar, Simd};
+use std::cell::Cell;
+use std::fmt;
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for, from the narrowest to the widest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Isa {
+    /// One lane, plain Rust arithmetic: the specification and the fallback.
+    Scalar,
+    /// x86-64 with AVX2 and FMA: 8 lanes, 16 registers.
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, DQ and VL: 16 lanes, 32 registers.
+    Avx512,
+}
+
+/// Why a wish for an instruction set can't be met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IsaError(String);
+
+impl fmt::Display for IsaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for IsaError {}
+
+thread_local! {
+    static OVERRIDE: Cell<Option<Isa>> = const { Cell::new(None) };
+}
+
+impl Isa {
+    /// Every instruction set that kernels are written for.
+    pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+
+    /// The name that `GLASSBOX_ISA` knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Scalar => "scalar",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        }
+    }
+
+    /// f32 in one vector.
+    pub fn lanes(self) -> usize {
+        match self {
+            Isa::Scalar => Scalar::LANES,
+            Isa::Avx2 => 8,
+            Isa::Avx512 => 16,
+        }
+    }
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Isa::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => super::x86::Avx2::detect().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::x86::Avx512::detect().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// What this machine has, from the narrowest to the widest; never empty.
+    pub fn available() -> Vec<Isa> {
+        Self::ALL.into_iter().filter(|isa| isa.is_available()).collect()
+    }
+
+    /// Reads a name such as `avx2`.
+    ///
+    /// # Errors
+    /// For a name that is not known, and for an instruction set that this machine lacks.
+    pub fn parse(name: &str) -> Result<Isa, IsaError> {
+        let here = || Self::available().iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", ");
+        match Self::ALL.into_iter().find(|isa| isa.name() == name.to_ascii_lowercase()) {
+            Some(isa) if isa.is_available() => Ok(isa),
+            Some(isa) => {
+                Err(IsaError(format!("GLASSBOX_ISA={}: this machine lacks it; it has {}", isa.name(), here())))
+            }
+            None => Err(IsaError(format!("GLASSBOX_ISA={name}: no such instruction set; this machine has {}", here()))),
+        }
+    }
+
+    /// What `GLASSBOX_ISA` asks for, or else the widest that this machine has. A program calls this once at its start to
+    /// turn a mistake into a message.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn from_env() -> Result<Isa, IsaError> {
+        static CHOICE: OnceLock<Result<Isa, IsaError>> = OnceLock::new();
+        CHOICE
+            .get_or_init(|| match std::env::var("GLASSBOX_ISA") {
+                Ok(name) if !name.is_empty() => Self::parse(&name),
+                _ => Ok(*Self::available().last().expect("scalar is always available")),
+            })
+            .clone()
+    }
+
+    /// The instruction set that the next operation on this thread uses.
+    ///
+    /// # Panics
+    /// When `GLASSBOX_ISA` asks for what isn't there; [`from_env`](Self::from_env) reports that as an error.
+    pub fn current() -> Isa {
+        OVERRIDE.get().unwrap_or_else(|| Self::from_env().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Runs `f` with `self` as this thread's choice. For tests and benches that compare instruction sets.
+    ///
+    /// # Panics
+    /// When this machine lacks it.
+    pub fn with<R>(self, f: impl FnOnce() -> R) -> R {
+        struct Restore(Option<Isa>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                OVERRIDE.set(self.0);
+            }
+        }
+        assert!(self.is_available(), "Isa::with: this machine lacks {}", self.name());
+        let _restore = Restore(OVERRIDE.replace(Some(self)));
+        f()
+    }
+
+    /// Runs `kernel` compiled for this instruction set.
+    ///
+    /// # Panics
+    /// When this machine lacks it.
+    #[inline]
+    pub fn dispatch<K: Kernel>(self, kernel: K) -> K::Out {
+        match self {
+            Isa::Scalar => Scalar.enter(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => super::x86::Avx2::detect().expect("AVX2 was available").enter(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::x86::Avx512::detect().expect("AVX-512 was available").enter(kernel),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => unreachable!("is_available admits x86 instruction sets on x86 only"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_or_unknown_instruction_set_is_a_clear_error() {
+        let error = Isa::parse("sse9").unwrap_err().to_string();
+        assert!(error.starts_with("GLASSBOX_ISA=sse9: no such instruction set; this machine has scalar"), "{error}");
+        for isa in Isa::ALL {
+            match Isa::parse(isa.name()) {
+                Ok(parsed) => assert_eq!(parsed, isa),
+                Err(error) => assert!(error.to_string().contains("this machine lacks it"), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_override_ends_with_its_scope() {
+        let before = Isa::current();
+        Isa::Scalar.with(|| assert_eq!(Isa::current(), Isa::Scalar));
+        assert_eq!(Isa::current(), before);
+    }
+}

@@ -1,0 +1,114 @@
+//! Elementwise kernels over slices: whole vectors first, then a tail through the same vector function, so that an
+//! element's bits don't depend on where in the slice it stands.
+
+use super::{Kernel, Simd};
+
+/// An elementwise function of N inputs, written once for every instruction set.
+///
+/// It is what a closure over vectors would be, if closures could be generic; its captures are the fields.
+///
+/// ```
+/// use glassbox_tensor::simd::{Lanes, Simd};
+/// /// a·x + y
+/// struct Axpy { a: f32 }
+/// impl Lanes<2> for Axpy {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, s: S, [x, y]: [S::F; 2]) -> S::F {
+///         s.mul_add(s.splat(self.a), x, y)
+///     }
+/// }
+/// let (x, y) = (glassbox_tensor::Tensor::ones([2, 2]), glassbox_tensor::Tensor::ones([2]));
+/// assert_eq!(glassbox_tensor::map_n(&Axpy { a: 2.0 }, [&x, &y]).to_vec(), [3.0; 4]); // y is broadcast
+/// ```
+pub trait Lanes<const N: usize>: Sync {
+    /// The function of one vector of each input. Mark it `#[inline(always)]`.
+    fn lanes<S: Simd>(&self, s: S, x: [S::F; N]) -> S::F;
+}
+
+/// An elementwise step that reads and writes M arrays in place, beside N that it only reads: an optimiser's step.
+pub trait UpdateLanes<const M: usize, const N: usize>: Sync {
+    /// The new values of the M arrays. Mark it `#[inline(always)]`.
+    fn lanes<S: Simd>(&self, s: S, state: [S::F; M], x: [S::F; N]) -> [S::F; M];
+}
+
+/// `out[i] = f(x[0][i], …, x[N−1][i])` on one thread with the token's vectors.
+///
+/// # Panics
+/// When an input is shorter than `out`.
+#[inline]
+pub fn map_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N], out: &mut [f32]) {
+    struct Run<'a, F, const N: usize>(&'a F, [&'a [f32]; N], &'a mut [f32]);
+    impl<F: Lanes<N>, const N: usize> Kernel for Run<'_, F, N> {
+        type Out = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let Run(f, x, out) = self;
+            let n = out.len();
+            for input in x {
+                assert!(input.len() >= n, "map_lanes: an input has {} elements, the output {n}", input.len());
+            }
+            let body = n - n % S::LANES;
+            let mut i = 0;
+            while i < body {
+                // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements.
+                unsafe {
+                    let v = x.map(|input| s.load_ptr(input.as_ptr().add(i)));
+                    s.store_ptr(out.as_mut_ptr().add(i), f.lanes(s, v));
+                }
+                i += S::LANES;
+            }
+            if body < n {
+                let v = x.map(|input| s.load_part(&input[body..n]));
+                s.store_part(&mut out[body..], f.lanes(s, v));
+            }
+        }
+    }
+    s.enter(Run(f, x, out));
+}
+
+/// `(a[0][i], …) = f(a[0][i], …; x[0][i], …)` in place, on one thread with the token's vectors.
+///
+/// # Panics
+/// When the slices differ in length.
+#[inline]
+pub fn update_lanes<S: Simd, const M: usize, const N: usize>(
+    s: S,
+    f: &impl UpdateLanes<M, N>,
+    state: [&mut [f32]; M],
+    x: [&[f32]; N],
+) {
+    struct Run<'a, F, const M: usize, const N: usize>(&'a F, [&'a mut [f32]; M], [&'a [f32]; N]);
+    impl<F: UpdateLanes<M, N>, const M: usize, const N: usize> Kernel for Run<'_, F, M, N> {
+        type Out = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let Run(f, state, x) = self;
+            let n = if M > 0 { state[0].len() } else { 0 };
+            let lengths = state.iter().map(|a| a.len()).chain(x.iter().map(|a| a.len()));
+            for len in lengths {
+                assert_eq!(len, n, "update_lanes: slices of different lengths");
+            }
+            let body = n - n % S::LANES;
+            let mut i = 0;
+            while i < body {
+                // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements.
+                unsafe {
+                    let v = std::array::from_fn(|j| s.load_ptr(state[j].as_ptr().add(i)));
+                    let new = f.lanes(s, v, x.map(|input| s.load_ptr(input.as_ptr().add(i))));
+                    for j in 0..M {
+                        s.store_ptr(state[j].as_mut_ptr().add(i), new[j]);
+                    }
+                }
+                i += S::LANES;
+            }
+            if body < n {
+                let v = std::array::from_fn(|j| s.load_part(&state[j][body..]));
+                let new = f.lanes(s, v, x.map(|input| s.load_part(&input[body..])));
+                for j in 0..M {
+                    s.store_part(&mut state[j][body..], new[j]);
+                }
+            }
+        }
+    }
+    s.enter(Run(f, state, x));
+}

@@ -1,0 +1,1 @@
+//! exp, ln, tanh and sigmoid, built from the token.

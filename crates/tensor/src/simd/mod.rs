@@ -1,0 +1,205 @@
+//! One small trait between the kernels and the processor.
+//!
+//! A kernel is written once, generic over [`Simd`], and compiled once for each instruction set. Three ideas carry it:
+//!
+//! 1. **The token is the proof.** A value of type [`Avx2`](x86::Avx2) can only be made where AVX2 and FMA were
+//!    detected, so whoever holds one may use its instructions: the methods of [`Simd`] that touch no memory are safe.
+//!    Vectors come only from a token, so `x * y + z` on them is safe too.
+//! 2. **One choice for each call.** [`Isa::current`] is read once by the operation, never in an inner loop.
+//! 3. **Features are entered, not inherited.** Code that uses vectors must be inlined into a function which carries
+//!    `#[target_feature]`; [`Simd::enter`] is that function. A closure handed to another thread does *not* have its
+//!    creator's features: its intrinsics would become calls, still right but 10 to 50 times slower. So a parallel kernel
+//!    passes the token by value into each task, and each task calls `enter` again.
+//!
+//! ```
+//! use glassbox_tensor::simd::{Isa, Kernel, Simd};
+//!
+//! /// Σ xᵢ², the vectors first and the tail after them.
+//! struct SumOfSquares<'a>(&'a [f32]);
+//!
+//! impl Kernel for SumOfSquares<'_> {
+//!     type Out = f32;
+//!     #[inline(always)]
+//!     fn run<S: Simd>(self, s: S) -> f32 {
+//!         let mut acc = s.splat(0.0);
+//!         let mut chunks = self.0.chunks_exact(S::LANES);
+//!         for chunk in &mut chunks {
+//!             let x = s.load(chunk);
+//!             acc = s.mul_add(x, x, acc);
+//!         }
+//!         let x = s.load_part(chunks.remainder()); // the missing lanes read as zero
+//!         s.sum(s.mul_add(x, x, acc))
+//!     }
+//! }
+//!
+//! let x: Vec<f32> = (0..100).map(|i| i as f32).collect();
+//! assert_eq!(Isa::current().dispatch(SumOfSquares(&x)), 328350.0);
+//! ```
+
+mod isa;
+mod lanes;
+pub mod math;
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+pub mod x86;
+
+pub use isa::{Isa, IsaError};
+pub use lanes::{Lanes, UpdateLanes, map_lanes, update_lanes};
+pub use scalar::Scalar;
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+/// A computation that is generic over the instruction set; what [`Isa::dispatch`] and [`Simd::enter`] run.
+pub trait Kernel {
+    /// What the kernel returns.
+    type Out;
+    /// The computation. Mark it `#[inline(always)]`: it must become part of the function that enables the features.
+    fn run<S: Simd>(self, s: S) -> Self::Out;
+}
+
+/// A vector of f32 lanes with the arithmetic that reads like the formula.
+pub trait Vector:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
+{
+}
+
+impl<V> Vector for V where
+    V: Copy + Add<Output = V> + Sub<Output = V> + Mul<Output = V> + Div<Output = V> + Neg<Output = V>
+{
+}
+
+/// The token of an instruction set: what kernels may ask of the processor.
+///
+/// Comparison with NaN is false. [`min`](Self::min) and [`max`](Self::max) return their *second* argument when either
+/// one is NaN, as the x86 instructions do; the scalar token does the same, so every instruction set agrees.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// Which instruction set this is.
+    const ISA: Isa;
+    /// How many f32 lie in a vector.
+    const LANES: usize;
+    /// A vector of `LANES` f32.
+    type F: Vector;
+    /// A vector of `LANES` i32, for work on the bits of floats.
+    type I: Copy;
+    /// One truth value a lane.
+    type M: Copy;
+
+    /// Runs `kernel` inside a function compiled with this instruction set's features.
+    fn enter<K: Kernel>(self, kernel: K) -> K::Out;
+
+    /// All lanes `x`.
+    fn splat(self, x: f32) -> Self::F;
+    /// The first `LANES` of `x`.
+    ///
+    /// # Panics
+    /// When `x` is shorter than a vector.
+    #[inline(always)]
+    fn load(self, x: &[f32]) -> Self::F {
+        assert!(x.len() >= Self::LANES, "load: {} floats in a slice, {} in a vector", x.len(), Self::LANES);
+        // SAFETY: the line above checked that LANES floats can be read.
+        unsafe { self.load_ptr(x.as_ptr()) }
+    }
+    /// Writes the lanes to the first `LANES` of `out`.
+    ///
+    /// # Panics
+    /// When `out` is shorter than a vector.
+    #[inline(always)]
+    fn store(self, out: &mut [f32], x: Self::F) {
+        assert!(out.len() >= Self::LANES, "store: {} floats in a slice, {} in a vector", out.len(), Self::LANES);
+        // SAFETY: the line above checked that LANES floats can be written.
+        unsafe { self.store_ptr(out.as_mut_ptr(), x) }
+    }
+    /// Up to `LANES` floats; the lanes beyond `x` are zero.
+    #[inline(always)]
+    fn load_part(self, x: &[f32]) -> Self::F {
+        let mut padded = [0.0f32; MAX_LANES];
+        let n = x.len().min(Self::LANES);
+        padded[..n].copy_from_slice(&x[..n]);
+        self.load(&padded)
+    }
+    /// Writes the first `out.len()` lanes (at most `LANES`).
+    #[inline(always)]
+    fn store_part(self, out: &mut [f32], x: Self::F) {
+        let mut padded = [0.0f32; MAX_LANES];
+        self.store(&mut padded, x);
+        let n = out.len().min(Self::LANES);
+        out[..n].copy_from_slice(&padded[..n]);
+    }
+    /// The `LANES` floats at `x`, at any alignment.
+    ///
+    /// # Safety
+    /// `x` is valid for reading `LANES` floats.
+    unsafe fn load_ptr(self, x: *const f32) -> Self::F;
+    /// Writes the lanes to `out`, at any alignment.
+    ///
+    /// # Safety
+    /// `out` is valid for writing `LANES` floats.
+    unsafe fn store_ptr(self, out: *mut f32, x: Self::F);
+
+    /// a·b + c: one rounding where the processor fuses, two on the scalar token.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The smaller; `b` when either is NaN.
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The larger; `b` when either is NaN.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// √x, correctly rounded.
+    fn sqrt(self, x: Self::F) -> Self::F;
+    /// |x|.
+    fn abs(self, x: Self::F) -> Self::F;
+    /// |`magnitude`| with the sign bit of `sign`.
+    fn copysign(self, magnitude: Self::F, sign: Self::F) -> Self::F;
+    /// The nearest integer, ties to even.
+    fn round(self, x: Self::F) -> Self::F;
+
+    /// a < b.
+    fn lt(self, a: Self::F, b: Self::F) -> Self::M;
+    /// a ≤ b.
+    fn le(self, a: Self::F, b: Self::F) -> Self::M;
+    /// a = b.
+    fn eq(self, a: Self::F, b: Self::F) -> Self::M;
+    /// a > b.
+    #[inline(always)]
+    fn gt(self, a: Self::F, b: Self::F) -> Self::M {
+        self.lt(b, a)
+    }
+    /// a ≥ b.
+    #[inline(always)]
+    fn ge(self, a: Self::F, b: Self::F) -> Self::M {
+        self.le(b, a)
+    }
+    /// x is NaN.
+    fn is_nan(self, x: Self::F) -> Self::M;
+    /// Lane by lane, `a` where the mask holds and `b` elsewhere.
+    fn select(self, mask: Self::M, a: Self::F, b: Self::F) -> Self::F;
+
+    /// All lanes `x`.
+    fn i_splat(self, x: i32) -> Self::I;
+    /// Wrapping a + b.
+    fn i_add(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Wrapping a − b.
+    fn i_sub(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a & b.
+    fn i_and(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a | b.
+    fn i_or(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a << N.
+    fn i_shl<const N: u32>(self, a: Self::I) -> Self::I;
+    /// a >> N, keeping the sign.
+    fn i_shr<const N: u32>(self, a: Self::I) -> Self::I;
+    /// The bits of each lane.
+    fn bits(self, x: Self::F) -> Self::I;
+    /// The floats with these bits.
+    fn float_of_bits(self, x: Self::I) -> Self::F;
+    /// The nearest integer, ties to even; defined for |x| < 2³¹.
+    fn to_int(self, x: Self::F) -> Self::I;
+    /// The float of each integer.
+    fn to_float(self, x: Self::I) -> Self::F;
+
+    /// The sum of the lanes, in a fixed order: halves are added until one is left.
+    fn sum(self, x: Self::F) -> f32;
+    /// The largest lane (NaN lanes may be passed over).
+    fn max_lane(self, x: Self::F) -> f32;
+}
+
+/// The widest vector of any instruction set, for buffers on the stack.
+pub const MAX_LANES: usize = 16;
