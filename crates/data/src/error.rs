@@ -1,6 +1,7 @@
 //! What can be wrong with data from outside, in sentences that name the file, the place and the remedy.
 
 use crate::idx::IdxError;
+use crate::image::PngError;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -25,4 +26,8 @@ pub enum DataError {
     /// A file that is not a whole and true IDX file.
     #[error(transparent)]
     Idx(#[from] IdxError),
+
+    /// A file that is not a whole and true PNG picture.
+    #[error(transparent)]
+    Png(#[from] PngError),
 }
