@@ -1,0 +1,267 @@
+//! The data sets that have a name, and how a `--data` is understood.
+
+use crate::dataset::{DataSplits, read_splits};
+use crate::error::DataError;
+use crate::source::{Source, VerifiedFile};
+use std::path::Path;
+
+/// A data set with a name.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The name, as `--data` takes it.
+    pub name: &'static str,
+    /// What it shows, in a few words.
+    pub about: &'static str,
+    /// The number of training pictures.
+    pub train: usize,
+    /// The number of test pictures.
+    pub test: usize,
+    /// The shape of one picture, `[C, H, W]`.
+    pub image_shape: [usize; 3],
+    /// The names of the classes, in the order of the labels.
+    pub classes: &'static [&'static str],
+    /// Who made it, under which licence.
+    pub licence: &'static str,
+    /// Where it comes from.
+    pub origin: &'static str,
+    /// What it costs to have and to open.
+    pub cost: &'static str,
+    /// The command that installs it; `None` if it is in the binary.
+    pub install: Option<&'static str>,
+    place: Place,
+    /// The SHA-256 of the unpacked content of each of the four files.
+    sums: [&'static str; 4],
+}
+
+/// [`Source`], as a constant can say it.
+#[derive(Debug)]
+enum Place {
+    Embedded,
+    Folder(&'static str),
+}
+
+const FASHION_CLASSES: &[&str] =
+    &["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+
+/// Made by tools/data/embed_fashion_mnist.py; licence and sums in the folder's README.md.
+static FASHION_MNIST_HEAD: [&[u8]; 4] = [
+    include_bytes!("../assets/fashion-mnist/train-images-idx3-ubyte.gz"),
+    include_bytes!("../assets/fashion-mnist/train-labels-idx1-ubyte.gz"),
+    include_bytes!("../assets/fashion-mnist/t10k-images-idx3-ubyte.gz"),
+    include_bytes!("../assets/fashion-mnist/t10k-labels-idx1-ubyte.gz"),
+];
+
+static CATALOGUE: [Entry; 2] = [
+    Entry {
+        name: "fashion-mnist",
+        about: "grey pictures of clothes: the first 10,000 + 2,000 of Fashion-MNIST",
+        train: 10_000,
+        test: 2_000,
+        image_shape: [1, 28, 28],
+        classes: FASHION_CLASSES,
+        licence: "MIT, Copyright 2017 Zalando SE",
+        origin: "https://github.com/zalandoresearch/fashion-mnist",
+        cost: "5.2 MB in the binary, 9.4 MB of memory",
+        install: None,
+        place: Place::Embedded,
+        sums: [
+            "ed2e37ed5a3a57d212141a69fe0a0de5a7126ffba14ac3f7e76f5f52cc04b1f0",
+            "a69f2dad024ca220a8c4d85f621fdf929042d40c444abde2868903e9220ad517",
+            "862035b0a96959b614c9574f4c2b0ae9584ca234813e8d6d7adb7838b12ca46b",
+            "aa3f574d30afaf0d4d9da084a6f8541771e20693d6a97fae6e9a4953fca8f078",
+        ],
+    },
+    Entry {
+        name: "fashion-mnist-full",
+        about: "grey pictures of clothes: all 60,000 + 10,000 of Fashion-MNIST",
+        train: 60_000,
+        test: 10_000,
+        image_shape: [1, 28, 28],
+        classes: FASHION_CLASSES,
+        licence: "MIT, Copyright 2017 Zalando SE",
+        origin: "https://github.com/zalandoresearch/fashion-mnist, as Debian's dataset-fashion-mnist",
+        cost: "31 MB on disk, 55 MB of memory",
+        install: Some("apt-get install dataset-fashion-mnist"),
+        place: Place::Folder("/usr/share/datasets/fashion-mnist"),
+        sums: [
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ],
+    },
+];
+
+/// All data sets that have a name.
+///
+/// ```
+/// let embedded = glassbox_data::catalogue().iter().find(|e| e.name == "fashion-mnist").unwrap();
+/// assert!(embedded.is_installed());
+/// ```
+pub fn catalogue() -> &'static [Entry] {
+    &CATALOGUE
+}
+
+impl Entry {
+    /// Whether [`Entry::open`] would find all its files.
+    pub fn is_installed(&self) -> bool {
+        self.source().missing().is_none()
+    }
+
+    /// Where its files lie: a folder, or "in the binary".
+    pub fn place(&self) -> &'static str {
+        match self.place {
+            Place::Embedded => "in the binary",
+            Place::Folder(folder) => folder,
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If it is not installed, or its files are damaged or do not belong together.
+    pub fn open(&self) -> Result<DataSplits, DataError> {
+        self.check_installed()?;
+        read_splits(self.name, self.source(), Some(self.classes))
+    }
+
+    /// Reads its files and compares their content with the published checksums.
+    ///
+    /// # Errors
+    /// As [`Entry::open`], and if a checksum differs.
+    pub fn verify(&self) -> Result<Vec<VerifiedFile>, DataError> {
+        self.check_installed()?;
+        self.source().verify(Some(&self.sums))
+    }
+
+    fn source(&self) -> Source<'_> {
+        match self.place {
+            Place::Embedded => Source::Embedded(&FASHION_MNIST_HEAD),
+            Place::Folder(folder) => Source::Folder(Path::new(folder)),
+        }
+    }
+
+    fn check_installed(&self) -> Result<(), DataError> {
+        match (self.source().missing(), self.install) {
+            (Some(missing), Some(install)) => Err(DataError::NotInstalled { name: self.name, missing, install }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens the data set that `spec` says: a name in the [`catalogue`], or the path of a folder that holds
+/// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`,
+/// each plain or with `.gz` after its name.
+///
+/// A name comes before a folder of the same name; `./fashion-mnist` is always the folder. The classes of a
+/// folder are called `0`, `1`, ….
+///
+/// # Errors
+/// If `spec` is neither; if the data set is not installed; if a file is missing, damaged, or does not belong
+/// to the others.
+pub fn open(spec: &str) -> Result<DataSplits, DataError> {
+    match resolve(spec)? {
+        Spec::Named(entry) => entry.open(),
+        Spec::Folder(folder) => read_splits(spec, Source::Folder(folder), None),
+    }
+}
+
+/// Reads all files of the data set that `spec` says, as [`open`] does, and compares their content with the
+/// published checksums, if it is a named one.
+///
+/// # Errors
+/// As [`open`], and if a checksum differs.
+pub fn verify(spec: &str) -> Result<Vec<VerifiedFile>, DataError> {
+    match resolve(spec)? {
+        Spec::Named(entry) => entry.verify(),
+        Spec::Folder(folder) => {
+            let source = Source::Folder(folder);
+            read_splits(spec, source, None)?; // that the files belong together
+            source.verify(None)
+        }
+    }
+}
+
+enum Spec<'a> {
+    Named(&'static Entry),
+    Folder(&'a Path),
+}
+
+fn resolve(spec: &str) -> Result<Spec<'_>, DataError> {
+    if let Some(entry) = CATALOGUE.iter().find(|e| e.name == spec) {
+        return Ok(Spec::Named(entry));
+    }
+    let path = Path::new(spec);
+    if path.is_dir() {
+        return Ok(Spec::Folder(path));
+    }
+    // What has a separator in it, or exists, was meant as a path.
+    if spec.contains(std::path::is_separator) || path.exists() {
+        return Err(DataError::NotAFolder { path: path.to_path_buf() });
+    }
+    Err(DataError::UnknownName {
+        spec: spec.to_string(),
+        nearest: nearest(spec).map(str::to_string),
+        known: CATALOGUE.iter().map(|e| e.name).collect(),
+    })
+}
+
+/// The name that is spelt most like `spec`: one which contains it, or the one of the largest Jaro–Winkler
+/// similarity if that is at least 0.8 (a few letters wrong in a dozen).
+fn nearest(spec: &str) -> Option<&'static str> {
+    let spec = spec.to_lowercase();
+    let similarity = |name: &str| match !spec.is_empty() && name.contains(&spec) {
+        true => 1.0,
+        false => strsim::jaro_winkler(&spec, name),
+    };
+    CATALOGUE
+        .iter()
+        .map(|e| (similarity(e.name), e.name))
+        .filter(|&(s, _)| s >= 0.8)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best }) // the first of equals
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_set_that_is_not_installed_says_how_to_install_it() {
+        let [_, ref full] = CATALOGUE;
+        let absent = Entry {
+            place: Place::Folder("/no/such/folder"),
+            sums: full.sums,
+            name: full.name,
+            about: full.about,
+            classes: full.classes,
+            licence: full.licence,
+            origin: full.origin,
+            cost: full.cost,
+            ..*full
+        };
+        assert!(!absent.is_installed());
+        let text = "data set fashion-mnist-full is not installed \
+                    (/no/such/folder/train-images-idx3-ubyte is missing); \
+                    install it with `apt-get install dataset-fashion-mnist`";
+        assert_eq!(absent.open().unwrap_err().to_string(), text);
+        assert_eq!(absent.verify().unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn the_nearest_name_is_suggested_when_one_is_near() {
+        for (spec, name) in [
+            ("fashon-mnist", Some("fashion-mnist")),
+            ("fashion_mnist", Some("fashion-mnist")),
+            ("FashionMNIST", Some("fashion-mnist")),
+            ("mnist", Some("fashion-mnist")),
+            ("fashion-mnist-ful", Some("fashion-mnist-full")),
+            ("fashionmnist-full", Some("fashion-mnist-full")),
+            ("cifar10", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(spec), name, "{spec:?}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Labelled pictures in memory, and the batches that a model is given.
+//!
+//! Pictures stay bytes (N, C, H, W) until a batch is asked for: a quarter of the memory of f32, and the whole
+//! of Fashion-MNIST's training set is 47 MB.
+
+use crate::error::DataError;
+use crate::idx::IdxArray;
+use crate::source::Source;
+use std::fmt;
+
+/// A data set's two parts: what is learned from, and what is judged by.
+#[derive(Debug, Clone)]
+pub struct DataSplits {
+    /// The pictures to learn from.
+    pub train: ImageSet,
+    /// The pictures held out.
+    pub test: ImageSet,
+}
+
+/// Labelled pictures of one size: N pictures of C channels, H rows and W columns, each with a class.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImageSet {
+    name: String,
+    shape: [usize; 3], // C, H, W
+    images: Vec<u8>,   // (N, C, H, W)
+    labels: Vec<u8>,   // (N)
+    classes: Vec<String>,
+}
+
+impl ImageSet {
+    /// The set of these pictures, bytes in the order (N, C, H, W) with `shape = [C, H, W]`, and of these
+    /// labels, each the index of a name in `classes`. `name` is what the errors call it.
+    ///
+    /// ```
+    /// use glassbox_data::ImageSet;
+    /// let classes = ["dark".to_string(), "light".to_string()];
+    /// let set = ImageSet::new("two pixels", [1, 1, 1], vec![20, 230], vec![0, 1], classes.to_vec())?;
+    /// assert_eq!((set.len(), set.classes()[set.labels()[1] as usize].as_str()), (2, "light"));
+    ///
+    /// let error = ImageSet::new("two pixels", [1, 1, 1], vec![20, 230], vec![0, 2], classes.to_vec());
+    /// assert_eq!(error.unwrap_err().to_string(), "two pixels: label 2 of picture 1 is not one of the 2 classes");
+    /// # Ok::<(), glassbox_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no pictures, if pictures and labels differ in number, or if a label is not a class.
+    pub fn new(
+        name: &str,
+        shape: [usize; 3],
+        images: Vec<u8>,
+        labels: Vec<u8>,
+        classes: Vec<String>,
+    ) -> Result<ImageSet, DataError> {
+        let wrong = |problem| Err(DataError::Inconsistent { name: name.to_string(), problem });
+        let [c, h, w] = shape;
+        let size = c * h * w;
+        if size == 0 || images.is_empty() {
+            return wrong(format!("no pictures: {} bytes of (C, H, W) = ({c}, {h}, {w})", images.len()));
+        }
+        if !images.len().is_multiple_of(size) {
+            return wrong(format!("{} bytes are not a whole number of ({c}, {h}, {w}) pictures", images.len()));
+        }
+        let n = images.len() / size;
+        if labels.len() != n {
+            return wrong(format!("{n} pictures but {} labels", labels.len()));
+        }
+        if u32::try_from(n).is_err() {
+            return wrong(format!("{n} pictures; fewer than 2^32 can be numbered"));
+        }
+        if let Some(i) = labels.iter().position(|&l| usize::from(l) >= classes.len()) {
+            let (label, k) = (labels[i], classes.len());
+            return wrong(format!("label {label} of picture {i} is not one of the {k} classes"));
+        }
+        Ok(ImageSet { name: name.to_string(), shape, images, labels, classes })
+    }
+
+    /// What the set is called: the data set and the part of it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of pictures, N.
+    #[expect(clippy::len_without_is_empty, reason = "a set is never empty: `new` refuses it")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The shape of one picture, `[C, H, W]`.
+    pub fn image_shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// The samples of one picture, C · H · W: what a fully connected layer takes in.
+    pub fn pixels(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Every picture's class, (N).
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The bytes of picture `i`, (C, H, W).
+    ///
+    /// # Panics
+    /// If there is no such picture.
+    #[track_caller]
+    pub fn image(&self, i: usize) -> &[u8] {
+        self.check(i);
+        &self.images[i * self.pixels()..(i + 1) * self.pixels()]
+    }
+
+    /// How many pictures each class has.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for &label in &self.labels {
+            counts[usize::from(label)] += 1;
+        }
+        counts
+    }
+
+    /// The set of the first `n` pictures, or of all if there are fewer.
+    ///
+    /// # Panics
+    /// If `n` is 0: a set is never empty.
+    #[track_caller]
+    pub fn head(&self, n: usize) -> ImageSet {
+        assert!(n > 0, "ImageSet::head: n is 0; a set is never empty");
+        let n = n.min(self.len());
+        ImageSet {
+            name: self.name.clone(),
+            shape: self.shape,
+            images: self.images[..n * self.pixels()].to_vec(),
+            labels: self.labels[..n].to_vec(),
+            classes: self.classes.clone(),
+        }
+    }
+
+    #[track_caller]
+    fn check(&self, i: usize) {
+        assert!(i < self.len(), "ImageSet: no picture {i} in {}, which has {}", self.name, self.len());
+    }
+}
+
+impl fmt::Debug for ImageSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [c, h, w] = self.shape;
+        let (name, n, k) = (&self.name, self.len(), self.classes.len());
+        write!(f, "ImageSet {{ {name}: ({n}, {c}, {h}, {w}), {k} classes }}")
+    }
+}
+
+/// Reads both parts from the four files. Without names for the classes they are called `0`, `1`, …, up to the
+/// largest label of either part.
+pub(crate) fn read_splits(name: &str, source: Source<'_>, classes: Option<&[&str]>) -> Result<DataSplits, DataError> {
+    let (train_shape, train_images) = read_images(source, 0)?;
+    let train_labels = read_labels(source, 1)?;
+    let (test_shape, test_images) = read_images(source, 2)?;
+    let test_labels = read_labels(source, 3)?;
+    if train_shape != test_shape {
+        let [[_, h0, w0], [_, h1, w1]] = [train_shape, test_shape];
+        let problem = format!("training pictures are {h0} × {w0}, test pictures {h1} × {w1}");
+        return Err(DataError::Inconsistent { name: name.to_string(), problem });
+    }
+    let classes: Vec<String> = match classes {
+        Some(names) => names.iter().map(|s| s.to_string()).collect(),
+        None => {
+            let largest = train_labels.iter().chain(&test_labels).max().copied().unwrap_or(0);
+            (0..=largest).map(|l| l.to_string()).collect()
+        }
+    };
+    let part = |part| format!("{name} ({part})");
+    Ok(DataSplits {
+        train: ImageSet::new(&part("train"), train_shape, train_images, train_labels, classes.clone())?,
+        test: ImageSet::new(&part("test"), test_shape, test_images, test_labels, classes)?,
+    })
+}
+
+/// File `i` as pictures of one channel: their shape, and their bytes.
+fn read_images(source: Source<'_>, i: usize) -> Result<([usize; 3], Vec<u8>), DataError> {
+    let (file, array) = source.read(i)?;
+    match *array.dims() {
+        [_, h, w] => Ok(([1, h, w], array.into_data())),
+        _ => Err(wrong_rank(file, &array, "pictures have the dimensions [count, height, width]")),
+    }
+}
+
+/// File `i` as labels.
+fn read_labels(source: Source<'_>, i: usize) -> Result<Vec<u8>, DataError> {
+    let (file, array) = source.read(i)?;
+    match array.dims() {
+        [_] => Ok(array.into_data()),
+        _ => Err(wrong_rank(file, &array, "labels have the dimension [count]")),
+    }
+}
+
+fn wrong_rank(file: String, array: &IdxArray, expected: &str) -> DataError {
+    DataError::Inconsistent { name: file, problem: format!("dimensions {:?}; {expected}", array.dims()) }
+}
