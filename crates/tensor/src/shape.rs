@@ -1,0 +1,187 @@
+//! Shapes, strides and broadcasting: the arithmetic of indices, without any data.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// The most axes that a tensor can have.
+pub const MAX_RANK: usize = 8;
+
+/// Up to [`MAX_RANK`] numbers, inline: a shape or strides without an allocation.
+#[derive(Clone, Copy)]
+pub struct Dims {
+    len: u8,
+    dims: [usize; MAX_RANK],
+}
+
+impl Dims {
+    /// From a slice.
+    ///
+    /// # Panics
+    /// With more than [`MAX_RANK`] numbers.
+    #[track_caller]
+    pub fn new(dims: &[usize]) -> Self {
+        assert!(dims.len() <= MAX_RANK, "shape {dims:?} has {} axes; a tensor has at most {MAX_RANK}", dims.len());
+        let mut all = [0; MAX_RANK];
+        all[..dims.len()].copy_from_slice(dims);
+        Self { len: dims.len() as u8, dims: all }
+    }
+
+    /// `len` times `x`.
+    pub fn repeat(x: usize, len: usize) -> Self {
+        Self::new(&[x; MAX_RANK][..len])
+    }
+
+    /// The strides of a row-major array of this shape.
+    pub fn row_major_strides(&self) -> Dims {
+        let mut strides = *self;
+        let mut step = 1;
+        for axis in (0..self.len()).rev() {
+            strides.dims[axis] = step;
+            step *= self.dims[axis].max(1);
+        }
+        strides
+    }
+
+    /// Without `axis`.
+    pub fn without(&self, axis: usize) -> Dims {
+        let mut dims = Dims::new(&[]);
+        (0..self.len()).filter(|&a| a != axis).for_each(|a| dims.push(self[a]));
+        dims
+    }
+
+    /// Adds a last axis.
+    #[track_caller]
+    pub fn push(&mut self, x: usize) {
+        assert!(self.len() < MAX_RANK, "shape {self:?} has {MAX_RANK} axes already");
+        self.dims[self.len()] = x;
+        self.len += 1;
+    }
+}
+
+impl Deref for Dims {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.dims[..self.len as usize]
+    }
+}
+
+impl std::ops::DerefMut for Dims {
+    fn deref_mut(&mut self) -> &mut [usize] {
+        &mut self.dims[..self.len as usize]
+    }
+}
+
+impl AsRef<[usize]> for Dims {
+    fn as_ref(&self) -> &[usize] {
+        self
+    }
+}
+
+impl fmt::Debug for Dims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl PartialEq for Dims {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Dims {}
+
+/// How many elements an array of this shape has.
+///
+/// # Panics
+/// When the product does not fit in memory's address range.
+#[track_caller]
+pub fn numel(shape: &[usize]) -> usize {
+    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    count.unwrap_or_else(|| panic!("a tensor of shape {shape:?} is beyond any machine's memory"))
+}
+
+/// The shape of two arrays that are broadcast against each other, as NumPy does it: shapes are aligned at their last
+/// axis, and an axis of length 1 (or a missing one) is repeated. `None` when they don't fit.
+pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Dims> {
+    let rank = a.len().max(b.len());
+    let dim = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
+    let mut out = Dims::repeat(1, rank);
+    for axis in 0..rank {
+        out[axis] = match (dim(a, axis), dim(b, axis)) {
+            (x, y) if x == y => x,
+            (1, y) => y,
+            (x, 1) => x,
+            _ => return None,
+        };
+    }
+    Some(out)
+}
+
+/// As [`broadcast`], with the sentence that a user of `op` reads when the shapes don't fit.
+///
+/// # Panics
+/// When they don't fit: names the operation, both shapes, the axis and the two numbers.
+#[track_caller]
+pub fn broadcast_or_panic(op: &str, a: &[usize], b: &[usize]) -> Dims {
+    broadcast(a, b).unwrap_or_else(|| {
+        let back = (1..=a.len().min(b.len()))
+            .find(|&i| a[a.len() - i] != b[b.len() - i] && a[a.len() - i] != 1 && b[b.len() - i] != 1)
+            .expect("shapes that don't fit differ on an axis that both have");
+        let (x, y) = (a[a.len() - back], b[b.len() - back]);
+        panic!(
+            "{op}: shapes {a:?} and {b:?} don't broadcast: axis -{back} has {x} and {y}, and neither is 1; reshape one of \
+             them, or insert an axis with unsqueeze"
+        )
+    })
+}
+
+/// Turns `axes` (negative ones count from the end) into a mask over `rank` axes.
+///
+/// # Panics
+/// For an axis that the shape doesn't have, or one that is named twice.
+#[track_caller]
+pub fn axis_mask(op: &str, axes: &[isize], rank: usize) -> [bool; MAX_RANK] {
+    let mut mask = [false; MAX_RANK];
+    for &axis in axes {
+        let at = axis_index(op, axis, rank);
+        assert!(!mask[at], "{op}: axis {axis} is named twice in {axes:?}; name each axis once");
+        mask[at] = true;
+    }
+    mask
+}
+
+/// Turns one axis (negative: from the end) into an index below `rank`.
+///
+/// # Panics
+/// For an axis that the shape doesn't have.
+#[track_caller]
+pub fn axis_index(op: &str, axis: isize, rank: usize) -> usize {
+    let at = if axis < 0 { axis + rank as isize } else { axis };
+    assert!(
+        (0..rank as isize).contains(&at),
+        "{op}: axis {axis} is out of range for a tensor with {rank} axes; use -{rank} to {}",
+        rank as isize - 1
+    );
+    at as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broadcasting_follows_numpy() {
+        assert_eq!(broadcast(&[2, 3], &[3]).unwrap(), Dims::new(&[2, 3]));
+        assert_eq!(broadcast(&[4, 1, 3], &[5, 1]).unwrap(), Dims::new(&[4, 5, 3]));
+        assert_eq!(broadcast(&[], &[7]).unwrap(), Dims::new(&[7]));
+        assert_eq!(broadcast(&[0, 1], &[1, 5]).unwrap(), Dims::new(&[0, 5]));
+        assert!(broadcast(&[2, 3], &[2]).is_none());
+    }
+
+    #[test]
+    #[should_panic(expected = "add: shapes [2, 3] and [2] don't broadcast: axis -1 has 3 and 2")]
+    fn a_mismatch_names_the_axis_and_both_numbers() {
+        broadcast_or_panic("add", &[2, 3], &[2]);
+    }
+}
