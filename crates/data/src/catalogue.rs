@@ -35,7 +35,7 @@ pub struct Entry {
 }
 
 /// [`Source`], as a constant can say it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Place {
     Embedded,
     Folder(&'static str),
@@ -211,9 +211,9 @@ fn resolve(spec: &str) -> Result<Spec<'_>, DataError> {
 /// similarity if that is at least 0.8 (a few letters wrong in a dozen).
 fn nearest(spec: &str) -> Option<&'static str> {
     let spec = spec.to_lowercase();
-    let similarity = |name: &str| match !spec.is_empty() && name.contains(&spec) {
-        true => 1.0,
-        false => strsim::jaro_winkler(&spec, name),
+    let similarity = |name: &str| {
+        let within = !spec.is_empty() && name.contains(&spec);
+        if within { 1.0 } else { strsim::jaro_winkler(&spec, name) }
     };
     CATALOGUE
         .iter()
@@ -229,24 +229,27 @@ mod tests {
 
     #[test]
     fn a_data_set_that_is_not_installed_says_how_to_install_it() {
-        let [_, ref full] = CATALOGUE;
-        let absent = Entry {
-            place: Place::Folder("/no/such/folder"),
-            sums: full.sums,
-            name: full.name,
-            about: full.about,
-            classes: full.classes,
-            licence: full.licence,
-            origin: full.origin,
-            cost: full.cost,
-            ..*full
-        };
+        let absent = Entry { place: Place::Folder("/no/such/folder"), ..CATALOGUE[1] };
         assert!(!absent.is_installed());
         let text = "data set fashion-mnist-full is not installed \
                     (/no/such/folder/train-images-idx3-ubyte is missing); \
                     install it with `apt-get install dataset-fashion-mnist`";
         assert_eq!(absent.open().unwrap_err().to_string(), text);
         assert_eq!(absent.verify().unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn a_content_other_than_the_published_one_is_noticed() {
+        let other = Entry { sums: CATALOGUE[1].sums, ..CATALOGUE[0] };
+        let error = other.verify().unwrap_err().to_string();
+        let [found, expected] = [CATALOGUE[0].sums[0], CATALOGUE[1].sums[0]];
+        assert_eq!(
+            error,
+            format!(
+                "embedded train-images-idx3-ubyte: SHA-256 of the content is {found}, expected {expected}; \
+                 install the data set again"
+            )
+        );
     }
 
     #[test]

@@ -53,10 +53,10 @@ impl ImageSet {
     ) -> Result<ImageSet, DataError> {
         let wrong = |problem| Err(DataError::Inconsistent { name: name.to_string(), problem });
         let [c, h, w] = shape;
-        let size = c * h * w;
-        if size == 0 || images.is_empty() {
+        if images.is_empty() || shape.contains(&0) {
             return wrong(format!("no pictures: {} bytes of (C, H, W) = ({c}, {h}, {w})", images.len()));
         }
+        let size = c.saturating_mul(h).saturating_mul(w);
         if !images.len().is_multiple_of(size) {
             return wrong(format!("{} bytes are not a whole number of ({c}, {h}, {w}) pictures", images.len()));
         }

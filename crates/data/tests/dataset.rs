@@ -127,6 +127,16 @@ fn files_that_do_not_belong_together_are_refused() {
             "DIR (test): no pictures: 0 bytes of (C, H, W) = (1, 2, 3)",
         ),
         (
+            error_after(|dir| {
+                let most = u32::MAX as usize;
+                for (images, labels) in [(FILES[0], FILES[1]), (FILES[2], FILES[3])] {
+                    write(images, IdxArray::new(&[0, most, most], vec![]))(dir);
+                    write(labels, IdxArray::new(&[0], vec![]))(dir);
+                }
+            }),
+            "DIR (train): no pictures: 0 bytes of (C, H, W) = (1, 4294967295, 4294967295)",
+        ),
+        (
             error_after(|dir| fs::remove_file(dir.join(FILES[3])).unwrap()),
             "DIR: no t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz in this folder; a data set is the four \
              files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte",

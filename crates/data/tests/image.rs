@@ -125,6 +125,12 @@ fn errors_name_the_file_the_place_and_the_remedy() {
 }
 
 #[test]
+fn one_row_of_a_million_pixels_is_a_picture() {
+    let image = pattern(1 << 20, 1, 3);
+    assert_eq!(decode_png("file", &encode_png(&image)).unwrap(), image);
+}
+
+#[test]
 fn scaling_repeats_every_pixel() {
     let image = pattern(5, 3, 3);
     let large = image.scale(4);

@@ -45,7 +45,8 @@ fn parse_gzip(bytes: &[u8]) -> Result<IdxArray, Fault> {
     }
     // One byte more than claimed: if it comes, there is too much; if it does not, the decoder has met the
     // end of the stream and compared its CRC-32 and length.
-    let mut data = Vec::with_capacity(claimed);
+    // The vector grows with what comes: pictures rarely pack to less than a quarter.
+    let mut data = Vec::with_capacity(claimed.min(4 * bytes.len()));
     let outcome = stream.by_ref().take(claimed as u64 + 1).read_to_end(&mut data);
     let at = start + data.len() as u64;
     match outcome {

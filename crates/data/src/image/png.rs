@@ -139,7 +139,10 @@ fn decode(cursor: &mut Cursor<&[u8]>) -> Result<Image, PngProblem> {
         let cut = SIGNATURE.starts_with(bytes) && !bytes.is_empty();
         return Err(if cut { PngProblem::Truncated } else { PngProblem::NotPng });
     }
-    let mut decoder = png::Decoder::new_with_limits(cursor, png::Limits { bytes: 16 << 20 });
+    // Room for one row of MAX_PIXELS; texts and colour profiles, which may unpack to anything, are skipped.
+    let mut decoder = png::Decoder::new_with_limits(cursor, png::Limits { bytes: 8 * MAX_PIXELS });
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let info = decoder.read_header_info().map_err(problem)?;
     let (width, height) = (info.width, info.height);
