@@ -1,0 +1,248 @@
+//! The configuration of a run: everything that its numbers depend on, as `config.toml` keeps it.
+
+use crate::error::{TrainError, nearest};
+use crate::experiment::{Preset, find_preset};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The value of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A whole number.
+    Count(u64),
+    /// A real number.
+    Real(f64),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Count(n) => write!(f, "{n}"),
+            Value::Real(x) => write!(f, "{x}"),
+        }
+    }
+}
+
+/// One thing that `--set` can change, with the values that it may take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Setting {
+    /// The key.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub about: &'static str,
+    /// The value that it has when it isn't set; its kind is the kind of all its values.
+    pub default: Value,
+    /// The smallest value.
+    pub min: Value,
+    /// The largest value.
+    pub max: Value,
+}
+
+impl Setting {
+    /// A whole number from `min` to `max`.
+    pub const fn count(name: &'static str, about: &'static str, default: u64, min: u64, max: u64) -> Setting {
+        Setting { name, about, default: Value::Count(default), min: Value::Count(min), max: Value::Count(max) }
+    }
+
+    /// A real number from `min` to `max`.
+    pub const fn real(name: &'static str, about: &'static str, default: f64, min: f64, max: f64) -> Setting {
+        Setting { name, about, default: Value::Real(default), min: Value::Real(min), max: Value::Real(max) }
+    }
+
+    /// The values that it takes, as a phrase.
+    pub fn range(&self) -> String {
+        let kind = if matches!(self.default, Value::Count(_)) { "a whole number" } else { "a number" };
+        format!("{kind} from {} to {}", self.min, self.max)
+    }
+
+    fn parse(&self, text: &str) -> Result<Value, TrainError> {
+        let value = match self.default {
+            Value::Count(_) => text.parse().ok().map(Value::Count),
+            Value::Real(_) => text.parse().ok().map(Value::Real),
+        };
+        value.filter(|&v| self.admits(v)).ok_or_else(|| self.refuse(text))
+    }
+
+    /// Whether the value is of the right kind and in range; NaN never is.
+    fn admits(&self, value: Value) -> bool {
+        match (value, self.min, self.max) {
+            (Value::Count(n), Value::Count(min), Value::Count(max)) => (min..=max).contains(&n),
+            (Value::Real(x), Value::Real(min), Value::Real(max)) => (min..=max).contains(&x),
+            _ => false,
+        }
+    }
+
+    fn refuse(&self, value: &str) -> TrainError {
+        TrainError::BadValue {
+            key: self.name.to_string(),
+            value: value.to_string(),
+            about: self.about.to_string(),
+            expected: self.range(),
+        }
+    }
+}
+
+/// Everything that the numbers of a run depend on.
+#[derive(Debug, Clone)]
+pub struct RunConfig {
+    preset: &'static Preset,
+    /// What all random numbers of the run are drawn from.
+    pub seed: u64,
+    /// The data set: a name in the catalogue or the path of a folder.
+    pub data: String,
+    /// The planned length of the run in steps, which schedules refer to. `None` until it starts: then it is fixed to
+    /// `epochs` passes over the data. A resumed run may end sooner or later; its horizon stays.
+    pub steps: Option<u64>,
+    settings: BTreeMap<&'static str, Value>,
+}
+
+/// How `config.toml` is laid out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    preset: String,
+    seed: u64,
+    data: String,
+    steps: u64,
+    settings: BTreeMap<String, Value>,
+}
+
+/// TOML's integers are those of 64 bits with a sign.
+const MAX_TOML: u64 = i64::MAX as u64;
+
+impl RunConfig {
+    /// The preset as it stands, with seed 0.
+    pub fn new(preset: &'static Preset) -> RunConfig {
+        let settings = preset.settings.iter().map(|s| (s.name, s.default)).collect();
+        RunConfig { preset, seed: 0, data: preset.data.to_string(), steps: None, settings }
+    }
+
+    /// What is trained.
+    pub fn preset(&self) -> &'static Preset {
+        self.preset
+    }
+
+    /// Every setting with its value, in the order in which the preset declares them.
+    pub fn settings(&self) -> impl Iterator<Item = (&'static Setting, Value)> {
+        self.preset.settings.iter().map(|s| (s, self.settings[s.name]))
+    }
+
+    /// Takes one `--set`, as `key=value`.
+    ///
+    /// # Errors
+    /// If it is not of that form, if the preset has no such setting (names the nearest one), or if the value is of another
+    /// kind or out of range.
+    pub fn set(&mut self, text: &str) -> Result<(), TrainError> {
+        let (key, value) = text.split_once('=').ok_or_else(|| TrainError::SetSyntax { text: text.to_string() })?;
+        let setting = self.setting(key.trim())?;
+        let value = setting.parse(value.trim())?;
+        self.settings.insert(setting.name, value);
+        Ok(())
+    }
+
+    /// The value of a setting that is a whole number.
+    ///
+    /// # Panics
+    /// If the preset declares no such setting.
+    #[track_caller]
+    pub fn count(&self, key: &str) -> u64 {
+        match self.settings.get(key) {
+            Some(&Value::Count(n)) => n,
+            other => panic!("preset {}: {key} is {other:?}, not a whole number", self.preset.name),
+        }
+    }
+
+    /// The value of a setting that is a real number.
+    ///
+    /// # Panics
+    /// If the preset declares no such setting.
+    #[track_caller]
+    pub fn real(&self, key: &str) -> f64 {
+        match self.settings.get(key) {
+            Some(&Value::Real(x)) => x,
+            other => panic!("preset {}: {key} is {other:?}, not a real number", self.preset.name),
+        }
+    }
+
+    /// The planned length of the run, once it is fixed.
+    ///
+    /// # Panics
+    /// If it isn't.
+    #[track_caller]
+    pub fn horizon(&self) -> u64 {
+        self.steps.expect("the horizon is fixed when a run starts")
+    }
+
+    /// Fixes the horizon, unless `--steps` gave it: `epochs` passes over `examples` examples in batches of `batch`.
+    pub fn fix_horizon(&mut self, examples: usize) {
+        let an_epoch = (examples as u64).div_ceil(self.count("batch"));
+        let horizon = self.count("epochs").saturating_mul(an_epoch);
+        self.steps.get_or_insert(horizon);
+    }
+
+    /// The text of `config.toml`.
+    ///
+    /// # Errors
+    /// If the seed or the number of steps is more than TOML can say (2⁶³ − 1).
+    pub fn to_toml(&self) -> Result<String, TrainError> {
+        for (key, value) in [("seed", self.seed), ("steps", self.horizon())] {
+            if value > MAX_TOML {
+                let about = if key == "seed" { "what all random numbers are drawn from" } else { "the length of the run" };
+                return Err(Setting::count(key, about, 0, 0, MAX_TOML).refuse(&value.to_string()));
+            }
+        }
+        let file = File {
+            preset: self.preset.name.to_string(),
+            seed: self.seed,
+            data: self.data.clone(),
+            steps: self.horizon(),
+            settings: self.settings.iter().map(|(k, v)| (k.to_string(), *v)).collect(),
+        };
+        let body = toml::to_string(&file).expect("numbers and strings in a table are TOML");
+        Ok(format!("# glassbox {}; steps is the horizon that was planned at the start\n{body}", env!("CARGO_PKG_VERSION")))
+    }
+
+    /// Reads the text of `config.toml`; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// If it is no TOML, names an unknown preset or setting, or has a value that `--set` would refuse.
+    pub fn from_toml(path: &Path, text: &str, presets: &[&'static Preset]) -> Result<RunConfig, TrainError> {
+        let damaged = |problem: String| TrainError::Damaged { path: path.to_path_buf(), problem };
+        let file: File = toml::from_str(text).map_err(|e| damaged(first_line(&e)))?;
+        let preset = find_preset(presets, &file.preset).map_err(|e| damaged(e.to_string()))?;
+        let mut config = RunConfig { seed: file.seed, data: file.data, steps: Some(file.steps), ..RunConfig::new(preset) };
+        for (key, value) in file.settings {
+            let setting = config.setting(&key).map_err(|e| damaged(e.to_string()))?;
+            // A person may write 1 where 1.0 is meant.
+            let value = match (value, setting.default) {
+                (Value::Count(n), Value::Real(_)) => Value::Real(n as f64),
+                (value, _) => value,
+            };
+            if !setting.admits(value) {
+                return Err(damaged(setting.refuse(&value.to_string()).to_string()));
+            }
+            config.settings.insert(setting.name, value);
+        }
+        Ok(config)
+    }
+
+    fn setting(&self, key: &str) -> Result<&'static Setting, TrainError> {
+        self.preset.settings.iter().find(|s| s.name == key).ok_or_else(|| TrainError::UnknownSetting {
+            preset: self.preset.name.to_string(),
+            key: key.to_string(),
+            nearest: nearest(key, self.preset.settings.iter().map(|s| s.name)).map(str::to_string),
+            known: self.preset.settings.iter().map(|s| s.name.to_string()).collect(),
+        })
+    }
+}
+
+/// Where and what, without toml's drawing of the line.
+fn first_line(error: &toml::de::Error) -> String {
+    let message = error.message().lines().next().unwrap_or("not TOML").to_string();
+    match error.span() {
+        Some(span) => format!("at byte {}: {message}; restore the file as the run wrote it", span.start),
+        None => format!("{message}; restore the file as the run wrote it"),
+    }
+}

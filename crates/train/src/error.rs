@@ -1,0 +1,179 @@
+//! What can keep a run from starting, going on or being read, in sentences that name the file and the remedy.
+
+use glassbox_data::DataError;
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Anything that goes wrong around a run. The text of each is fit to be shown to a person as it is.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The operating system refused.
+    #[error("{}: cannot {doing}: {source}", path.display())]
+    Io {
+        /// The file or folder in question.
+        path: PathBuf,
+        /// What was tried, as a verb: "read", "write".
+        doing: &'static str,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
+    /// The folder that a run should be written to cannot be made.
+    #[error("{}: cannot make this folder: {source}; name another with --out", path.display())]
+    CannotCreate {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+
+    /// The folder that a run should be written to has something in it already.
+    #[error("{}: exists and is not empty; name another folder with --out, or go on with --resume if it is a run",
+            path.display())]
+    Occupied {
+        /// The folder (or the file of that name).
+        path: PathBuf,
+    },
+
+    /// A folder that should be a run and isn't.
+    #[error("{}: not a run: {missing} is missing in it; give the folder that `glassbox train` wrote", path.display())]
+    NotARun {
+        /// The folder that was given.
+        path: PathBuf,
+        /// The entry that it lacks.
+        missing: &'static str,
+    },
+
+    /// A run that was ended before its first checkpoint.
+    #[error("{}: this run has no checkpoint yet; start it anew with another --out", path.display())]
+    NoCheckpoint {
+        /// The run.
+        path: PathBuf,
+    },
+
+    /// A file of a run which doesn't say what it must.
+    #[error("{}: {problem}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what can be done.
+        problem: String,
+    },
+
+    /// No preset of that name.
+    #[error("unknown preset {name:?}{}; known are {}", did_you_mean(nearest.as_deref()), known.join(", "))]
+    UnknownPreset {
+        /// What was asked for.
+        name: String,
+        /// The one that is spelt most like it, if one is close.
+        nearest: Option<String>,
+        /// All names.
+        known: Vec<String>,
+    },
+
+    /// A `--set` which is not of the form `key=value`.
+    #[error("--set {text}: write it as key=value, such as lr=0.001")]
+    SetSyntax {
+        /// What was given.
+        text: String,
+    },
+
+    /// A `--set` of something that the preset doesn't have.
+    #[error("{preset} has no setting {key:?}{}; it has {}", did_you_mean(nearest.as_deref()), known.join(", "))]
+    UnknownSetting {
+        /// The preset.
+        preset: String,
+        /// What was asked for.
+        key: String,
+        /// The one that is spelt most like it, if one is close.
+        nearest: Option<String>,
+        /// All settings of the preset.
+        known: Vec<String>,
+    },
+
+    /// A value that cannot be taken.
+    #[error("{key} = {value}: {key} ({about}) is {expected}")]
+    BadValue {
+        /// The setting.
+        key: String,
+        /// What was given.
+        value: String,
+        /// What the setting is.
+        about: String,
+        /// The values that it takes.
+        expected: String,
+    },
+
+    /// Two wishes that contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
+
+    /// A loss, or a part of it, that is no number any more.
+    #[error("step {step}: {name} is {value}; nothing of this step was saved: resume from the last checkpoint, or start \
+             again with a smaller lr")]
+    NotFinite {
+        /// The step, counted from 1.
+        step: u64,
+        /// The part of the loss.
+        name: String,
+        /// NaN or an infinity.
+        value: f64,
+    },
+
+    /// The data set cannot be opened or doesn't fit, or a picture cannot be written.
+    #[error(transparent)]
+    Data(#[from] DataError),
+
+    /// A parameter file cannot be written, read, or doesn't fit the model.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+
+    /// The optimiser could not take its step.
+    #[error("step {step}: {source}")]
+    Step {
+        /// The step, counted from 1.
+        step: u64,
+        /// The reason.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+impl TrainError {
+    /// Whether the person who gave the command can put it right by giving another (exit code 2), as opposed to a failure
+    /// of the machine or of the training (exit code 1).
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            TrainError::Io { .. } | TrainError::NotFinite { .. } | TrainError::Step { .. } => false,
+            TrainError::Data(error) => !matches!(error, DataError::Io { .. }),
+            _ => true,
+        }
+    }
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or(String::new(), |n| format!(": did you mean {n:?}?"))
+}
+
+/// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting.
+///
+/// ```
+/// use glassbox_train::nearest;
+/// assert_eq!(nearest("latent", ["hidden", "latents"]), Some("latents"));
+/// assert_eq!(nearest("zebra", ["hidden", "latents"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|c| (strsim::jaro_winkler(word, c), c))
+        .filter(|&(likeness, _)| likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, c)| c)
+}
