@@ -67,6 +67,12 @@ pub fn for_each_chunk(out: &mut [f32], chunk: usize, work: usize, task: impl Fn(
     }
 }
 
+/// What a task of an operation that drives rayon itself calls first, so that [`probe`] counts its worker.
+pub(crate) fn observer() -> impl Fn() + Sync {
+    let probe = Probe::current();
+    move || Probe::seen(&probe)
+}
+
 /// Sees which workers take the tasks of the operations inside [`probe`].
 struct Probe {
     workers: Mutex<HashSet<Option<usize>>>,

@@ -1,0 +1,84 @@
+//! `matmul`: shapes and batches, on top of the GEMM ladder.
+
+use crate::gemm::{Epilogue, MatMut, MatRef, sgemm};
+use crate::shape::{Dims, broadcast, numel};
+use crate::simd::Isa;
+use crate::tensor::Tensor;
+
+impl Tensor {
+    /// The matrix product over the last two axes, (…, M, K) × (…, K, N) -> (…, M, N); the axes before them are broadcast.
+    ///
+    /// Transposed and sliced inputs are read where they lie. Each element is Σₖ aₖ·bₖ within γ_K·Σₖ|aₖ·bₖ|.
+    ///
+    /// # Panics
+    /// When an input has fewer than two axes, the inner dimensions differ, or the batch axes don't broadcast.
+    #[track_caller]
+    pub fn matmul(&self, rhs: &Tensor) -> Tensor {
+        self.matmul_with(rhs, &Epilogue::default())
+    }
+
+    /// [`matmul`](Self::matmul) with a bias and an activation applied while each tile is hot.
+    ///
+    /// # Panics
+    /// As [`matmul`](Self::matmul); also when the bias' length isn't N.
+    #[track_caller]
+    pub fn matmul_with(&self, rhs: &Tensor, epilogue: &Epilogue<'_>) -> Tensor {
+        let shape = matmul_shape(self.shape(), rhs.shape());
+        let batch = &shape[..shape.len() - 2];
+        let (m, n, k) = (shape[batch.len()], shape[batch.len() + 1], self.shape()[self.rank() - 1]);
+        let mut out = Tensor::for_overwrite(&shape);
+        // A batch which the right side doesn't have is only more rows, when they lie in one piece.
+        if rhs.rank() == 2 && self.rank() > 2 && self.is_contiguous() {
+            let rows = numel(batch) * m;
+            let a = MatRef::new(self.memory(), rows, k, k, 1);
+            sgemm(Isa::current(), a, matrix(rhs, &[], 0), MatMut::new(out.make_mut(), rows, n, n), epilogue);
+            return out;
+        }
+        let isa = Isa::current();
+        for (i, c) in out.make_mut().chunks_exact_mut((m * n).max(1)).enumerate() {
+            let c = MatMut::new(c, m, n, n);
+            sgemm(isa, matrix(self, batch, i), matrix(rhs, batch, i), c, epilogue);
+        }
+        out
+    }
+}
+
+/// Matrix `i` of a tensor whose leading axes are broadcast to `batch`.
+fn matrix<'a>(x: &'a Tensor, batch: &[usize], i: usize) -> MatRef<'a> {
+    let (rows, cols) = (x.shape()[x.rank() - 2], x.shape()[x.rank() - 1]);
+    let mut shape = Dims::new(batch);
+    shape.push(rows);
+    shape.push(cols);
+    let strides = if batch.is_empty() { Dims::new(x.strides()) } else { x.strides_under(&shape) };
+    let (mut rest, mut start) = (i, 0);
+    for axis in (0..batch.len()).rev() {
+        start += rest % batch[axis] * strides[axis];
+        rest /= batch[axis];
+    }
+    MatRef::new(&x.memory()[start..], rows, cols, x.strides()[x.rank() - 2], x.strides()[x.rank() - 1])
+}
+
+/// The shape of a matrix product.
+///
+/// # Panics
+/// When the inputs don't fit, with a sentence that says how they would.
+#[track_caller]
+pub fn matmul_shape(a: &[usize], b: &[usize]) -> Dims {
+    assert!(
+        a.len() >= 2 && b.len() >= 2,
+        "matmul: lhs {a:?} × rhs {b:?}: both need two axes or more; reshape a vector"
+    );
+    let (batch_a, [_, inner_a]) = a.split_last_chunk::<2>().expect("two axes or more");
+    let (batch_b, [inner_b, n]) = b.split_last_chunk::<2>().expect("two axes or more");
+    if inner_a != inner_b {
+        let mut flipped = Dims::new(b);
+        flipped.swap(b.len() - 2, b.len() - 1);
+        let way_out = if n == inner_a { format!("; rhs.t() is {flipped:?}") } else { String::new() };
+        panic!("matmul: inner dimensions differ: lhs {a:?} × rhs {b:?} ({inner_a} ≠ {inner_b}){way_out}");
+    }
+    let batch = broadcast(batch_a, batch_b);
+    let mut shape = batch.unwrap_or_else(|| panic!("matmul: batch axes of lhs {a:?} and rhs {b:?} don't broadcast"));
+    shape.push(a[a.len() - 2]);
+    shape.push(*n);
+    shape
+}

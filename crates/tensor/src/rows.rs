@@ -1,0 +1,137 @@
+//! Kernels that need a whole row at once: softmax and its kin.
+
+use crate::parallel::for_each_chunk;
+use crate::simd::{Isa, Kernel, Simd, math};
+use crate::tensor::Tensor;
+
+/// A function from N rows to one row of the same length. Called inside the features of `s`.
+pub trait Rows<const N: usize>: Sync {
+    /// Fills `out` from the rows `x`. Mark it `#[inline(always)]`.
+    fn row<S: Simd>(&self, s: S, x: [&[f32]; N], out: &mut [f32]);
+}
+
+/// Applies `f` along the last axis of tensors of one shape.
+///
+/// # Panics
+/// When the shapes differ.
+#[track_caller]
+pub fn map_rows<const N: usize>(f: &impl Rows<N>, x: [&Tensor; N]) -> Tensor {
+    let shape = x[0].shape();
+    for t in x {
+        assert!(t.shape() == shape, "map_rows: shapes {shape:?} and {:?} differ", t.shape());
+    }
+    let contiguous = x.map(Tensor::contiguous);
+    let data = contiguous.each_ref().map(|t| t.as_slice().expect("contiguous"));
+    let mut out = Tensor::for_overwrite(shape);
+    let len = shape.last().copied().unwrap_or(1);
+    if out.numel() > 0 {
+        Isa::current().dispatch(All { f, data, len, out: out.make_mut() });
+    }
+    out
+}
+
+struct All<'a, F, const N: usize> {
+    f: &'a F,
+    data: [&'a [f32]; N],
+    len: usize,
+    out: &'a mut [f32],
+}
+
+impl<F: Rows<N>, const N: usize> Kernel for All<'_, F, N> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let All { f, data, len, out } = self;
+        let chunk = len * (4096usize).div_ceil(len); // whole rows, at least 16 KiB
+        let work = out.len() * (N + 1) * 4;
+        for_each_chunk(out, chunk, work, |i, part| {
+            let x = data.map(|d| &d[i * chunk..][..part.len()]);
+            s.enter(Task { f, x, len, out: part });
+        });
+    }
+}
+
+/// A task's rows.
+struct Task<'a, F, const N: usize> {
+    f: &'a F,
+    x: [&'a [f32]; N],
+    len: usize,
+    out: &'a mut [f32],
+}
+
+impl<F: Rows<N>, const N: usize> Kernel for Task<'_, F, N> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        for (i, out) in self.out.chunks_exact_mut(self.len).enumerate() {
+            self.f.row(s, self.x.map(|x| &x[i * self.len..][..self.len]), out);
+        }
+    }
+}
+
+/// softmax(x)ᵢ = exp(xᵢ − max x) / Σⱼ exp(xⱼ − max x), along the last axis.
+struct Softmax;
+
+impl Rows<1> for Softmax {
+    #[inline(always)]
+    fn row<S: Simd>(&self, s: S, [x]: [&[f32]; 1], out: &mut [f32]) {
+        // 1. the maximum: with it taken away, the largest exponent is 0, and nothing overflows
+        let mut top = s.splat(f32::NEG_INFINITY);
+        let mut chunks = x.chunks_exact(S::LANES);
+        for v in &mut chunks {
+            top = s.max(s.load(v), top);
+        }
+        let max = chunks.remainder().iter().fold(s.max_lane(top), |a, &b| if b > a { b } else { a });
+        // 2. the exponentials and their sum; a row of −∞ alone has no maximum to take away and gives NaN, as in PyTorch
+        let shift = s.splat(max);
+        let mut sum = s.splat(0.0);
+        let body = x.len() - x.len() % S::LANES;
+        for (v, o) in x[..body].chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
+            let e = math::exp(s, s.load(v) - shift);
+            s.store(o, e);
+            sum = sum + e;
+        }
+        let mut total = s.sum(sum);
+        if body < x.len() {
+            let tail = &mut out[body..];
+            s.store_part(tail, math::exp(s, s.load_part(&x[body..]) - shift));
+            total = tail.iter().fold(total, |a, &b| a + b);
+        }
+        // 3. one division a row, one multiplication an element
+        let scale = s.splat(1.0 / total);
+        let mut chunks = out.chunks_exact_mut(S::LANES);
+        for o in &mut chunks {
+            let y = s.load(o) * scale;
+            s.store(o, y);
+        }
+        let tail = chunks.into_remainder();
+        let y = s.load_part(tail) * scale;
+        s.store_part(tail, y);
+    }
+}
+
+impl Tensor {
+    /// softmax(x)ᵢ = exp(xᵢ − max x) / Σⱼ exp(xⱼ − max x) along `axis`: finite for any finite input.
+    ///
+    /// # Panics
+    /// For an axis that doesn't exist.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Tensor {
+        self.along_last("softmax", axis, |x| map_rows(&Softmax, [x]))
+    }
+
+    /// Applies `f`, which works along the last axis, along `axis` instead.
+    ///
+    /// # Panics
+    /// For an axis that doesn't exist.
+    #[track_caller]
+    pub fn along_last(&self, op: &str, axis: isize, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+        let at = crate::shape::axis_index(op, axis, self.rank());
+        if at + 1 == self.rank() {
+            return f(self);
+        }
+        let mut order: Vec<usize> = (0..self.rank()).collect();
+        order.swap(at, self.rank() - 1); // its own inverse
+        f(&self.permute(&order)).permute(&order)
+    }
+}

@@ -1,0 +1,324 @@
+//! `Tensor`: a shape, strides and a place in a shared buffer.
+
+use crate::buffer::Buffer;
+use crate::random::{self, Key};
+use crate::shape::{Dims, axis_index, broadcast, numel};
+
+/// An array of f32 with up to [`MAX_RANK`](crate::shape::MAX_RANK) axes.
+///
+/// Cloning shares the memory; writing through [`make_mut`](Self::make_mut) separates. Views are tensors too.
+#[derive(Clone)]
+pub struct Tensor {
+    buffer: Buffer,
+    offset: usize,
+    shape: Dims,
+    strides: Dims,
+}
+
+/// Making a tensor.
+impl Tensor {
+    /// A tensor whose elements will all be overwritten; it holds recycled values, or NaN in debug builds.
+    #[track_caller]
+    pub(crate) fn for_overwrite(shape: &[usize]) -> Self {
+        Self::from_buffer(Buffer::for_overwrite(numel(shape)), shape)
+    }
+
+    #[track_caller]
+    fn from_buffer(buffer: Buffer, shape: &[usize]) -> Self {
+        let shape = Dims::new(shape);
+        Self { buffer, offset: 0, shape, strides: shape.row_major_strides() }
+    }
+
+    /// Row-major data of a shape.
+    ///
+    /// # Panics
+    /// When the number of elements differs from the shape's.
+    #[track_caller]
+    pub fn from_slice(data: &[f32], shape: impl AsRef<[usize]>) -> Self {
+        let shape = shape.as_ref();
+        let (have, want) = (data.len(), numel(shape));
+        assert!(have == want, "from_slice: {have} elements for shape {shape:?}, which holds {want}");
+        Self::from_buffer(Buffer::from_slice(data), shape)
+    }
+
+    /// As [`from_slice`](Self::from_slice), from a vector.
+    #[track_caller]
+    pub fn from_vec(data: Vec<f32>, shape: impl AsRef<[usize]>) -> Self {
+        Self::from_slice(&data, shape)
+    }
+
+    /// Every element `x`.
+    #[track_caller]
+    pub fn full(shape: impl AsRef<[usize]>, x: f32) -> Self {
+        Self::from_buffer(Buffer::filled(numel(shape.as_ref()), x), shape.as_ref())
+    }
+
+    /// Every element 0.
+    #[track_caller]
+    pub fn zeros(shape: impl AsRef<[usize]>) -> Self {
+        Self::full(shape, 0.0)
+    }
+
+    /// Every element 1.
+    #[track_caller]
+    pub fn ones(shape: impl AsRef<[usize]>) -> Self {
+        Self::full(shape, 1.0)
+    }
+
+    /// One element, no axes.
+    pub fn scalar(x: f32) -> Self {
+        Self::full([], x)
+    }
+
+    /// `[0, 1, …, n − 1]`.
+    pub fn arange(n: usize) -> Self {
+        Self::from_vec((0..n).map(|i| i as f32).collect(), [n])
+    }
+
+    /// `n` numbers from `start` to `end`, both included, evenly spaced (`n = 1` gives `start`).
+    pub fn linspace(start: f32, end: f32, n: usize) -> Self {
+        let step = if n > 1 { (end as f64 - start as f64) / (n - 1) as f64 } else { 0.0 };
+        let at = |i: usize| if i + 1 == n && n > 1 { end } else { (start as f64 + i as f64 * step) as f32 };
+        Self::from_vec((0..n).map(at).collect(), [n])
+    }
+
+    /// The n × n identity.
+    pub fn eye(n: usize) -> Self {
+        let mut eye = Self::zeros([n, n]);
+        let data = eye.make_mut();
+        (0..n).for_each(|i| data[i * n + i] = 1.0);
+        eye
+    }
+
+    /// Draws from N(0, 1): element i is a function of (`key`, i) alone.
+    #[track_caller]
+    pub fn randn(shape: impl AsRef<[usize]>, key: Key) -> Self {
+        let mut t = Self::for_overwrite(shape.as_ref());
+        for (i, x) in t.make_mut().iter_mut().enumerate() {
+            let (u, v) = (key.uniform(2 * i as u64), key.uniform(2 * i as u64 + 1));
+            *x = (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos();
+        }
+        t
+    }
+
+    /// Draws from U[0, 1): element i is a function of (`key`, i) alone.
+    #[track_caller]
+    pub fn rand(shape: impl AsRef<[usize]>, key: Key) -> Self {
+        let mut t = Self::for_overwrite(shape.as_ref());
+        random::uniform_fill(key, t.make_mut());
+        t
+    }
+}
+
+/// Looking at a tensor.
+impl Tensor {
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How far apart in memory neighbours along each axis lie, in elements; 0 along a broadcast axis.
+    pub fn strides(&self) -> &[usize] {
+        &self.strides
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the elements lie in row-major order without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        let mut step = 1;
+        self.numel() == 0
+            || self.shape.iter().zip(self.strides.iter()).rev().all(|(&dim, &stride)| {
+                let fits = dim == 1 || stride == step;
+                step *= dim;
+                fits
+            })
+    }
+
+    /// The elements in row-major order, when they lie so in memory.
+    pub fn as_slice(&self) -> Option<&[f32]> {
+        self.is_contiguous().then(|| &self.memory()[..self.numel()])
+    }
+
+    /// The buffer from this tensor's first element on; strided kernels index it with [`strides`](Self::strides).
+    pub(crate) fn memory(&self) -> &[f32] {
+        &self.buffer.as_slice()[self.offset..]
+    }
+
+    /// Whether nobody else shares the memory and it can be overwritten in place.
+    pub(crate) fn is_unique_and_contiguous(&self) -> bool {
+        self.buffer.is_unique() && self.is_contiguous()
+    }
+
+    /// Whether two tensors share their buffer.
+    pub fn shares_memory_with(&self, other: &Tensor) -> bool {
+        self.buffer.address() == other.buffer.address()
+    }
+
+    /// A copy of the elements in row-major order.
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.contiguous().as_slice().expect("contiguous() makes it so").to_vec()
+    }
+
+    /// The element at an index.
+    ///
+    /// # Panics
+    /// For an index outside the shape.
+    #[track_caller]
+    pub fn at<const R: usize>(&self, index: [usize; R]) -> f32 {
+        let shape = self.shape();
+        let inside = R == shape.len() && index.iter().zip(shape).all(|(i, d)| i < d);
+        assert!(inside, "at: index {index:?} lies outside shape {shape:?}");
+        self.memory()[index.iter().zip(self.strides.iter()).map(|(i, s)| i * s).sum::<usize>()]
+    }
+
+    /// The only element.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    #[track_caller]
+    pub fn item(&self) -> f32 {
+        assert!(self.numel() == 1, "item: shape {:?} has {} elements, not one", self.shape(), self.numel());
+        self.memory()[0]
+    }
+
+    /// The elements for writing, in row-major order. Memory which is shared or strided is copied first; the copy shows
+    /// in [`copied_bytes`](crate::copied_bytes).
+    pub fn make_mut(&mut self) -> &mut [f32] {
+        if !self.is_contiguous() {
+            *self = self.contiguous();
+        }
+        let (start, len) = (self.offset.min(self.buffer.as_slice().len()), self.numel());
+        &mut self.buffer.make_mut()[start..start + len]
+    }
+}
+
+/// Views: the same memory under another shape.
+impl Tensor {
+    /// Itself when contiguous, or else a row-major copy.
+    pub fn contiguous(&self) -> Tensor {
+        if self.is_contiguous() { self.clone() } else { crate::map::copy(self) }
+    }
+
+    /// The same elements in row-major order under another shape; a view where the layout allows, or else a copy.
+    ///
+    /// # Panics
+    /// When the numbers of elements differ.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Tensor {
+        let shape = shape.as_ref();
+        let (have, want) = (self.numel(), numel(shape));
+        assert!(have == want, "reshape: {:?} has {have} elements, but {shape:?} has {want}", self.shape());
+        let from = self.contiguous();
+        let shape = Dims::new(shape);
+        Tensor { strides: shape.row_major_strides(), shape, ..from }
+    }
+
+    /// Axes in another order: axis i of the result is axis `axes[i]` of `self`.
+    ///
+    /// # Panics
+    /// When `axes` is not a permutation of all axes.
+    #[track_caller]
+    pub fn permute(&self, axes: &[usize]) -> Tensor {
+        let rank = self.rank();
+        let complete = axes.len() == rank && (0..rank).all(|a| axes.contains(&a));
+        assert!(complete, "permute: {axes:?} must name each axis of shape {:?} once", self.shape());
+        let pick = |from: &Dims| Dims::new(&axes.iter().map(|&a| from[a]).collect::<Vec<_>>());
+        Tensor { shape: pick(&self.shape), strides: pick(&self.strides), ..self.clone() }
+    }
+
+    /// The last two axes exchanged.
+    ///
+    /// # Panics
+    /// With fewer than two axes.
+    #[track_caller]
+    pub fn t(&self) -> Tensor {
+        let rank = self.rank();
+        assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange", self.shape());
+        let mut view = self.clone();
+        view.shape.swap(rank - 2, rank - 1);
+        view.strides.swap(rank - 2, rank - 1);
+        view
+    }
+
+    /// `len` entries of `axis` from `start` on.
+    ///
+    /// # Panics
+    /// When the axis doesn't exist or is shorter than that.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Tensor {
+        let at = axis_index("narrow", axis, self.rank());
+        let dim = self.shape[at];
+        let fits = start.checked_add(len).is_some_and(|end| end <= dim);
+        assert!(fits, "narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}", self.shape());
+        let mut view = self.clone();
+        view.shape[at] = len;
+        if view.numel() > 0 {
+            view.offset += start * self.strides[at]; // an empty view points nowhere, so never beyond the buffer
+        }
+        view
+    }
+
+    /// Entry `index` of `axis`, without that axis.
+    ///
+    /// # Panics
+    /// When there is no such axis or entry.
+    #[track_caller]
+    pub fn select(&self, axis: isize, index: usize) -> Tensor {
+        let at = axis_index("select", axis, self.rank());
+        let one = self.narrow(axis, index, 1);
+        Tensor { shape: one.shape.without(at), strides: one.strides.without(at), ..one }
+    }
+
+    /// With a new axis of length 1 before `axis` (`rank` puts it last).
+    ///
+    /// # Panics
+    /// When `axis` is greater than the rank.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: usize) -> Tensor {
+        assert!(axis <= self.rank(), "unsqueeze: axis {axis} for a tensor with {} axes", self.rank());
+        let insert = |dims: &Dims, x: usize| {
+            let mut all = dims.to_vec();
+            all.insert(axis, x);
+            Dims::new(&all)
+        };
+        Tensor { shape: insert(&self.shape, 1), strides: insert(&self.strides, 0), ..self.clone() }
+    }
+
+    /// Broadcast to a shape, without a copy: repeated axes get stride 0.
+    ///
+    /// # Panics
+    /// When the shape can't be reached by repeating axes of length 1.
+    #[track_caller]
+    pub fn expand(&self, shape: impl AsRef<[usize]>) -> Tensor {
+        let to = Dims::new(shape.as_ref());
+        let fits = broadcast(&self.shape, &to).is_some_and(|both| both == to);
+        assert!(fits, "expand: {:?} can't be repeated to {to:?}; only axes of length 1 repeat", self.shape());
+        Tensor { strides: self.strides_under(&to), shape: to, ..self.clone() }
+    }
+
+    /// The strides by which this tensor is read under a shape that it broadcasts to.
+    pub(crate) fn strides_under(&self, shape: &[usize]) -> Dims {
+        let mut strides = Dims::repeat(0, shape.len());
+        let skip = shape.len() - self.rank();
+        for axis in 0..self.rank() {
+            strides[skip + axis] = if self.shape[axis] == 1 { 0 } else { self.strides[axis] };
+        }
+        strides
+    }
+}
+
+/// Equal shapes and equal elements (so NaN makes a tensor unequal to itself).
+impl PartialEq for Tensor {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.contiguous().as_slice() == other.contiguous().as_slice()
+    }
+}

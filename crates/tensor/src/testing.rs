@@ -1,0 +1,88 @@
+//! Comparing tensors in tests: `assert_close!` and what it prints.
+
+use crate::tensor::Tensor;
+use std::fmt::Write;
+
+/// The element where two tensors differ most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worst {
+    /// Where it is.
+    pub index: Vec<usize>,
+    /// The left tensor's value there.
+    pub left: f32,
+    /// The right tensor's value there.
+    pub right: f32,
+    /// |left − right| / (absolute + relative·|right|): beyond 1 is too far.
+    pub share: f32,
+    /// How many elements are too far.
+    pub beyond: usize,
+}
+
+/// Finds the worst element of |left − right| ≤ absolute + relative·|right|, NumPy's rule. Equal infinities and two NaNs
+/// count as equal.
+///
+/// # Panics
+/// When the shapes differ.
+#[track_caller]
+pub fn worst(left: &Tensor, right: &Tensor, relative: f32, absolute: f32) -> Option<Worst> {
+    assert!(left.shape() == right.shape(), "assert_close: shapes {:?} and {:?} differ", left.shape(), right.shape());
+    let share = |a: f32, b: f32| match (a - b).abs() / (absolute + relative * b.abs()) {
+        _ if a == b || (a.is_nan() && b.is_nan()) => 0.0,
+        share if share.is_nan() => f32::INFINITY,
+        share => share,
+    };
+    let (a, b) = (left.to_vec(), right.to_vec());
+    let shares: Vec<f32> = a.iter().zip(&b).map(|(&a, &b)| share(a, b)).collect();
+    let at = (0..shares.len()).max_by(|&i, &j| shares[i].total_cmp(&shares[j]))?;
+    let mut index = vec![0; left.rank()];
+    let mut rest = at;
+    for axis in (0..left.rank()).rev() {
+        index[axis] = rest % left.shape()[axis];
+        rest /= left.shape()[axis];
+    }
+    let beyond = shares.iter().filter(|&&s| s > 1.0).count();
+    Some(Worst { index, left: a[at], right: b[at], share: shares[at], beyond })
+}
+
+/// What [`assert_close!`](crate::assert_close) does.
+#[track_caller]
+pub fn assert_close(left: &Tensor, right: &Tensor, relative: f32, absolute: f32) {
+    let Some(worst) = worst(left, right, relative, absolute).filter(|w| w.beyond > 0) else { return };
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "tensors of shape {:?} differ in {} of {} elements; the worst is {:?}: {} and {}, {:.3e} apart, {:.1} times what \
+         {relative:e} relative + {absolute:e} absolute allow",
+        left.shape(),
+        worst.beyond,
+        left.numel(),
+        worst.index,
+        worst.left,
+        worst.right,
+        (worst.left - worst.right).abs(),
+        worst.share
+    );
+    panic!("{text}");
+}
+
+/// Asserts that two tensors agree: |left − right| ≤ absolute + relative·|right| for each element. The message names the
+/// worst one.
+///
+/// ```
+/// use glassbox_tensor::{assert_close, tensor};
+/// assert_close!(tensor![1.0, 2.0], tensor![1.0, 2.000001]); // 1e-5 relative, 1e-8 absolute
+/// assert_close!(tensor![1.0, 2.0], tensor![1.0, 2.1], 0.1);
+/// assert_close!(tensor![0.0], tensor![0.01], 0.0, 0.1);
+/// ```
+#[macro_export]
+macro_rules! assert_close {
+    ($left:expr, $right:expr $(,)?) => {
+        $crate::assert_close!($left, $right, 1e-5)
+    };
+    ($left:expr, $right:expr, $relative:expr $(,)?) => {
+        $crate::assert_close!($left, $right, $relative, 1e-8)
+    };
+    ($left:expr, $right:expr, $relative:expr, $absolute:expr $(,)?) => {
+        $crate::testing::assert_close(&$left, &$right, $relative, $absolute)
+    };
+}
