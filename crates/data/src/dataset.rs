@@ -6,6 +6,7 @@
 use crate::error::DataError;
 use crate::idx::IdxArray;
 use crate::source::Source;
+use glassbox_tensor::{Ids, Tensor};
 use std::fmt;
 
 /// A data set's two parts: what is learned from, and what is judged by.
@@ -139,6 +140,28 @@ impl ImageSet {
             labels: self.labels[..n].to_vec(),
             classes: self.classes.clone(),
         }
+    }
+
+    /// The pictures of these numbers as a model takes them, (B, C, H, W) with values `byte / 255` in 0..1,
+    /// and their labels, (B).
+    ///
+    /// A number may come more than once, and B may be 0. The division is the one of PyTorch's `ToTensor`,
+    /// bit for bit. For (B, C·H·W), [`Tensor::reshape`] the pictures: it copies nothing.
+    ///
+    /// # Panics
+    /// If there is no picture of such a number.
+    #[track_caller]
+    pub fn batch(&self, indices: &[u32]) -> (Tensor, Ids) {
+        let [c, h, w] = self.shape;
+        let mut images = Tensor::zeros([indices.len(), c, h, w]); // (B, C, H, W)
+        // Written in place: the buffer comes from the tensors' pool, and a step allocates nothing of its size.
+        for (out, &i) in images.make_mut().chunks_exact_mut(self.pixels()).zip(indices) {
+            for (x, &byte) in out.iter_mut().zip(self.image(i as usize)) {
+                *x = f32::from(byte) / 255.0;
+            }
+        }
+        let labels = indices.iter().map(|&i| u32::from(self.labels[i as usize])).collect();
+        (images, Ids::from_vec(labels, [indices.len()]))
     }
 
     #[track_caller]

@@ -101,6 +101,26 @@ fn a_folder_is_a_data_set() {
 }
 
 #[test]
+fn a_batch_is_its_pictures_in_0_to_1_and_their_labels() {
+    let dir = folder();
+    let data = open(spec(dir.path())).unwrap();
+    let (x, y) = data.train.batch(&[4, 1, 4]);
+    assert_eq!((x.shape(), y.shape()), (&[3, 1, 2, 3][..], &[3][..]));
+    let bytes = (24..30).chain(6..12).chain(24..30);
+    assert_eq!(x.to_vec(), bytes.map(|b| b as f32 / 255.0).collect::<Vec<f32>>());
+    assert_eq!(y.as_slice(), [0, 1, 0]);
+    let (x, y) = data.train.batch(&[]);
+    assert_eq!((x.shape(), y.shape()), (&[0, 1, 2, 3][..], &[0][..]));
+}
+
+#[test]
+#[should_panic(expected = "no picture 5 in")]
+fn a_number_beyond_the_set_is_a_mistake_in_the_code() {
+    let dir = folder();
+    open(spec(dir.path())).unwrap().train.batch(&[5]);
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() {
     let write = |name: &'static str, array: IdxArray| {
         move |dir: &Path| {
