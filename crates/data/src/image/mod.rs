@@ -1,10 +1,13 @@
 //! Pictures: bytes with a width and a height, put together into larger ones.
 //!
 //! - [`Image`] and what makes a larger one of several: [`Image::paste`], [`hstack`], [`vstack`], [`Image::scale`];
+//! - [`grid`]: a batch of a model's pictures as one, the layout of torchvision's `make_grid`;
 //! - [`read_png`], [`write_png`], [`encode_png`], [`decode_png`]: the border to PNG files.
 
+mod grid;
 mod png;
 
+pub use grid::{from_tensor, grid};
 pub use png::{MAX_PIXELS, PngError, PngProblem, decode_png, encode_png, read_png, write_png};
 
 /// A picture of 8-bit samples: grey (1 channel) or red, green, blue (3 channels), row by row from the top
