@@ -103,11 +103,11 @@ impl Batches {
 /// ```
 ///
 /// # Panics
-/// If `batch_size` is 0, or `n` is more than 2³².
+/// If `batch_size` is 0, or `n` is 2³² or more.
 #[track_caller]
 pub fn in_order(n: usize, batch_size: usize) -> impl Iterator<Item = Vec<u32>> {
     assert!(batch_size > 0, "in_order: batch_size is 0; 1 is the least");
-    assert!(n <= 1 << 32, "in_order: {n} examples; at most 2^32 can be numbered");
+    assert!(u32::try_from(n).is_ok(), "in_order: {n} examples; fewer than 2^32 can be numbered");
     (0..n).step_by(batch_size).map(move |start| {
         let end = (start + batch_size).min(n);
         (start..end).map(|i| i as u32).collect()
