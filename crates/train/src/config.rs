@@ -189,7 +189,8 @@ impl RunConfig {
     pub fn to_toml(&self) -> Result<String, TrainError> {
         for (key, value) in [("seed", self.seed), ("steps", self.horizon())] {
             if value > MAX_TOML {
-                let about = if key == "seed" { "what all random numbers are drawn from" } else { "the length of the run" };
+                let about =
+                    if key == "seed" { "what all random numbers are drawn from" } else { "the length of the run" };
                 return Err(Setting::count(key, about, 0, 0, MAX_TOML).refuse(&value.to_string()));
             }
         }
@@ -201,7 +202,10 @@ impl RunConfig {
             settings: self.settings.iter().map(|(k, v)| (k.to_string(), *v)).collect(),
         };
         let body = toml::to_string(&file).expect("numbers and strings in a table are TOML");
-        Ok(format!("# glassbox {}; steps is the horizon that was planned at the start\n{body}", env!("CARGO_PKG_VERSION")))
+        Ok(format!(
+            "# glassbox {}; steps is the horizon that was planned at the start\n{body}",
+            env!("CARGO_PKG_VERSION")
+        ))
     }
 
     /// Reads the text of `config.toml`; `path` is what errors call it.
@@ -212,7 +216,8 @@ impl RunConfig {
         let damaged = |problem: String| TrainError::Damaged { path: path.to_path_buf(), problem };
         let file: File = toml::from_str(text).map_err(|e| damaged(first_line(&e)))?;
         let preset = find_preset(presets, &file.preset).map_err(|e| damaged(e.to_string()))?;
-        let mut config = RunConfig { seed: file.seed, data: file.data, steps: Some(file.steps), ..RunConfig::new(preset) };
+        let mut config =
+            RunConfig { seed: file.seed, data: file.data, steps: Some(file.steps), ..RunConfig::new(preset) };
         for (key, value) in file.settings {
             let setting = config.setting(&key).map_err(|e| damaged(e.to_string()))?;
             // A person may write 1 where 1.0 is meant.

@@ -112,8 +112,10 @@ pub enum TrainError {
     Contradiction(String),
 
     /// A loss, or a part of it, that is no number any more.
-    #[error("step {step}: {name} is {value}; nothing of this step was saved: resume from the last checkpoint, or start \
-             again with a smaller lr")]
+    #[error(
+        "step {step}: {name} is {value}; nothing of this step was saved: resume from the last checkpoint, or start \
+             again with a smaller lr"
+    )]
     NotFinite {
         /// The step, counted from 1.
         step: u64,

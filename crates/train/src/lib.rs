@@ -1,13 +1,28 @@
 //! # Training: everything around a model that is the same for all of them
 //!
-//! A family of models implements [`Experiment`] and describes itself by [`Preset`]s. The rest is here.
+//! A family of models implements [`Experiment`] and describes itself by [`Preset`]s; the rest is here. [`Runner`] takes the
+//! steps, notes the [`Metrics`], draws samples, and leaves a [`RunDir`] that explains itself and that a later sitting goes
+//! on with, bit for bit. [`Page`] and [`curves_svg`] make the report.
 
 mod config;
+mod curves;
 mod error;
 mod experiment;
+mod interrupt;
 mod metrics;
+mod page;
+mod progress;
+mod report;
+mod run_dir;
+mod runner;
 
 pub use config::{RunConfig, Setting, Value};
+pub use curves::{Curve, curves_svg};
 pub use error::{TrainError, nearest};
 pub use experiment::{Build, Experiment, Picture, Preset, StepOutcome, find_preset};
+pub use interrupt::catch_interrupts;
 pub use metrics::{Metrics, MetricsLog, Record, read_metrics};
+pub use page::Page;
+pub use progress::Show;
+pub use run_dir::RunDir;
+pub use runner::{Ending, Limits, Outcome, Runner, SAMPLE_SEED, Trained};

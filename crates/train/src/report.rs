@@ -1,0 +1,90 @@
+//! `report.html` of a run: curves, pictures, numbers and the configuration.
+
+use crate::curves::{Curve, curves_svg};
+use crate::error::TrainError;
+use crate::experiment::Picture;
+use crate::metrics::{Metrics, Record, read_metrics};
+use crate::page::Page;
+use crate::runner::Trained;
+use glassbox_data::image::{Image, read_png};
+
+/// So many pictures tell how training went; more would only make the file large.
+const MOST_SAMPLES: usize = 6;
+
+/// Writes the report of a run as it stands.
+pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, seconds: f64) -> Result<(), TrainError> {
+    let records = read_metrics(&run.dir.metrics_path())?;
+    let preset = run.config.preset();
+    let parameters: usize = run.experiment.parameters().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+    let mut page = Page::new(&format!("{}: {}", preset.name, preset.about));
+
+    page.heading("Result");
+    page.table(evaluation.iter().map(|(name, value)| (name, format!("{value:.2}"))));
+    page.text(&format!(
+        "On held-out data after {} steps, {} examples and {seconds:.1} seconds; {parameters} parameters.",
+        run.step,
+        records.last().map_or(0, |r| r.examples)
+    ));
+
+    page.heading("Loss");
+    if let Some(svg) = curves_svg(&loss_curves(&records), "loss") {
+        page.drawing(&svg, "The loss of each step's batch before its update, and of held-out data at intervals.");
+    }
+    if let Some(svg) = curves_svg(&part_curves(&records), "parts of the loss") {
+        page.drawing(&svg, "The parts that the loss is the sum of, each step's batch.");
+    }
+
+    page.heading("What the trained model makes");
+    for picture in pictures {
+        page.picture(&picture.image, 2, &picture.caption);
+    }
+
+    let samples = sampled(run)?;
+    if samples.len() > 1 {
+        page.heading("As training went");
+        page.text("Samples from the same noise after more and more steps.");
+        page.picture_row(samples.iter().map(|(step, image)| (image, format!("step {step}"))), 1);
+    }
+
+    page.heading("Configuration");
+    let config = &run.config;
+    let fixed = [("preset", preset.name.to_string()), ("seed", config.seed.to_string()), ("data", config.data.clone())];
+    page.table(fixed.into_iter().chain([("steps", config.horizon().to_string())]));
+    page.table(config.settings().map(|(s, value)| (s.name, format!("{value}: {}", s.about))));
+    Ok(page.write(&run.dir.report_path())?)
+}
+
+fn loss_curves(records: &[Record]) -> Vec<Curve> {
+    let points = |name: &str| -> Vec<(f64, f64)> {
+        records.iter().filter_map(|r| Some((r.step as f64, r.metrics.get(name)?))).collect()
+    };
+    vec![
+        Curve { name: "training".to_string(), points: points("loss"), colour: 0, marked: false },
+        Curve { name: "held out".to_string(), points: points("test_loss"), colour: 1, marked: true },
+    ]
+}
+
+/// Empty when the loss has a single part: it would be the same curve again.
+fn part_curves(records: &[Record]) -> Vec<Curve> {
+    let is_part = |name: &&str| *name != "loss" && !name.starts_with("test_");
+    let names: Vec<&str> =
+        records.first().map_or(Vec::new(), |r| r.metrics.iter().map(|m| m.0).filter(is_part).collect());
+    if names.len() < 2 {
+        return Vec::new();
+    }
+    let curve = |(colour, name): (usize, &str)| Curve {
+        name: name.to_string(),
+        points: records.iter().filter_map(|r| Some((r.step as f64, r.metrics.get(name)?))).collect(),
+        colour: colour + 2,
+        marked: false,
+    };
+    names.into_iter().enumerate().map(curve).collect()
+}
+
+/// Some of the samples that were drawn on the way, the first and the last among them.
+fn sampled(run: &Trained) -> Result<Vec<(u64, Image)>, TrainError> {
+    let steps: Vec<u64> = run.dir.sampled_steps()?.into_iter().filter(|&s| s <= run.step).collect();
+    let n = steps.len().min(MOST_SAMPLES);
+    let chosen = (0..n).map(|i| if n > 1 { steps[i * (steps.len() - 1) / (n - 1)] } else { steps[0] });
+    chosen.map(|step| Ok((step, read_png(&run.dir.sample_path(step))?))).collect()
+}

@@ -1,0 +1,323 @@
+//! A run is a directory that explains itself.
+//!
+//! ```text
+//! config.toml                 all that is needed to run it again
+//! metrics.jsonl               one JSON object for each step
+//! checkpoints/step-N/         parameters and optimiser (safetensors), state.json
+//! samples/step-N.png          what the model made after N steps
+//! evaluation.json             held-out metrics of the last checkpoint
+//! report.html                 all of it to look at, in one file
+//! ```
+//!
+//! A checkpoint is written under a temporary name, synced to the disk and renamed, so that a kill at any moment leaves a
+//! run that can go on: what is called `step-N` is whole.
+
+use crate::error::TrainError;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How many checkpoints are kept: the last, and the one before it in case that the disk damages the last.
+const KEPT: usize = 2;
+
+/// The directory of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the directory of a new run. An empty one that is there already will do.
+    ///
+    /// # Errors
+    /// If something is there already, or if the directory cannot be made or written to.
+    pub fn create(path: &Path) -> Result<RunDir, TrainError> {
+        let cannot = |source| TrainError::CannotCreate { path: path.to_path_buf(), source };
+        match fs::read_dir(path) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(TrainError::Occupied { path: path.to_path_buf() });
+                }
+            }
+            Err(_) if path.is_file() => return Err(TrainError::Occupied { path: path.to_path_buf() }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path).map_err(cannot)?,
+            Err(e) => return Err(cannot(e)),
+        }
+        let dir = RunDir { path: path.to_path_buf() };
+        for folder in [dir.checkpoints_path(), dir.samples_path()] {
+            fs::create_dir(&folder).map_err(cannot)?;
+        }
+        Ok(dir)
+    }
+
+    /// The directory of a run that was started before.
+    ///
+    /// # Errors
+    /// If there is no such directory, or no `config.toml` in it.
+    pub fn open(path: &Path) -> Result<RunDir, TrainError> {
+        let dir = RunDir { path: path.to_path_buf() };
+        if !dir.config_path().is_file() {
+            return Err(TrainError::NotARun { path: path.to_path_buf(), missing: "config.toml" });
+        }
+        Ok(dir)
+    }
+
+    /// `base` if nothing is there, else the first of `base-2`, `base-3`, … where nothing is.
+    pub fn next_free(base: &Path) -> PathBuf {
+        let with = |i: usize| {
+            let mut name = base.file_name().unwrap_or_default().to_os_string();
+            name.push(format!("-{i}"));
+            base.with_file_name(name)
+        };
+        // symlink_metadata: a link that leads nowhere is something, too.
+        let free = |p: &PathBuf| fs::symlink_metadata(p).is_err();
+        std::iter::once(base.to_path_buf()).chain((2..).map(with)).find(free).expect("the numbers don't end")
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `config.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `evaluation.json`.
+    pub fn evaluation_path(&self) -> PathBuf {
+        self.path.join("evaluation.json")
+    }
+
+    /// `report.html`.
+    pub fn report_path(&self) -> PathBuf {
+        self.path.join("report.html")
+    }
+
+    /// `samples/step-N.png`.
+    pub fn sample_path(&self, step: u64) -> PathBuf {
+        self.samples_path().join(format!("step-{step}.png"))
+    }
+
+    /// `samples/NAME.png`: a picture of the trained model other than its samples.
+    pub fn picture_path(&self, name: &str) -> PathBuf {
+        self.samples_path().join(format!("{name}.png"))
+    }
+
+    /// `checkpoints/step-N`.
+    pub fn checkpoint_path(&self, step: u64) -> PathBuf {
+        self.checkpoints_path().join(format!("step-{step}"))
+    }
+
+    fn samples_path(&self) -> PathBuf {
+        self.path.join("samples")
+    }
+
+    fn checkpoints_path(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The steps at which there are checkpoints, ascending.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<u64>, TrainError> {
+        steps_in(&self.checkpoints_path(), "step-", "")
+    }
+
+    /// The steps at which samples were drawn, ascending.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn sampled_steps(&self) -> Result<Vec<u64>, TrainError> {
+        steps_in(&self.samples_path(), "step-", ".png")
+    }
+
+    /// The step of the last checkpoint.
+    ///
+    /// # Errors
+    /// If there is none, or the folder cannot be read.
+    pub fn last_checkpoint(&self) -> Result<u64, TrainError> {
+        let last = self.checkpoints()?.pop();
+        last.ok_or_else(|| TrainError::NoCheckpoint { path: self.path.clone() })
+    }
+
+    /// Writes `checkpoints/step-N` by calling `write` with an empty folder, and removes all but the last two checkpoints.
+    /// If that checkpoint is there already, nothing is done: equal steps have equal bits.
+    ///
+    /// # Errors
+    /// If `write` fails or the disk does; no checkpoint of that name is there then.
+    pub fn write_checkpoint(
+        &self,
+        step: u64,
+        write: impl FnOnce(&Path) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        if !self.checkpoint_path(step).exists() {
+            let temporary = self.prepare_checkpoint(step)?;
+            let outcome = write(&temporary).and_then(|()| self.publish_checkpoint(&temporary, step));
+            if outcome.is_err() {
+                // The first failure is the one to report.
+                let _ = fs::remove_dir_all(&temporary);
+            }
+            outcome?;
+        }
+        let steps = self.checkpoints()?;
+        for &old in &steps[..steps.len().saturating_sub(KEPT)] {
+            self.remove_checkpoint(old)?;
+        }
+        Ok(())
+    }
+
+    /// An empty folder for the checkpoint under a name that is not taken for one. What a kill left there is removed.
+    fn prepare_checkpoint(&self, step: u64) -> Result<PathBuf, TrainError> {
+        let folder = self.checkpoints_path();
+        let cannot = |source| io_error(&folder, "write", source);
+        fs::create_dir_all(&folder).map_err(cannot)?;
+        for entry in fs::read_dir(&folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|e| e == "tmp") {
+                fs::remove_dir_all(&path).map_err(|e| io_error(&path, "remove", e))?;
+            }
+        }
+        let temporary = folder.join(format!(".step-{step}.tmp"));
+        fs::create_dir(&temporary).map_err(cannot)?;
+        Ok(temporary)
+    }
+
+    /// Syncs every file, then the folder, gives it its name, and syncs that.
+    fn publish_checkpoint(&self, temporary: &Path, step: u64) -> Result<(), TrainError> {
+        let cannot = |source| io_error(temporary, "write", source);
+        for entry in fs::read_dir(temporary).map_err(cannot)? {
+            File::open(entry.map_err(cannot)?.path()).and_then(|f| f.sync_all()).map_err(cannot)?;
+        }
+        sync_folder(temporary).map_err(cannot)?;
+        fs::rename(temporary, self.checkpoint_path(step)).map_err(cannot)?;
+        sync_folder(&self.checkpoints_path()).map_err(cannot)
+    }
+
+    /// By renaming first, so that a kill leaves no half of a checkpoint under its name.
+    fn remove_checkpoint(&self, step: u64) -> Result<(), TrainError> {
+        let (path, temporary) = (self.checkpoint_path(step), self.checkpoints_path().join(format!(".old-{step}.tmp")));
+        fs::rename(&path, &temporary)
+            .and_then(|()| fs::remove_dir_all(&temporary))
+            .map_err(|e| io_error(&path, "remove", e))
+    }
+}
+
+fn io_error(path: &Path, doing: &'static str, source: io::Error) -> TrainError {
+    TrainError::Io { path: path.to_path_buf(), doing, source }
+}
+
+/// Entries called `prefix`, a number, `suffix`; the numbers ascending. Everything else in the folder is someone else's.
+fn steps_in(folder: &Path, prefix: &str, suffix: &str) -> Result<Vec<u64>, TrainError> {
+    let cannot = |source| io_error(folder, "read", source);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(cannot(e)),
+    };
+    let mut steps = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(cannot)?.file_name();
+        let number = name.to_str().and_then(|n| n.strip_prefix(prefix)).and_then(|n| n.strip_suffix(suffix));
+        steps.extend(number.and_then(|n| n.parse::<u64>().ok()));
+    }
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// On Unix a rename is on the disk once its folder is; elsewhere a folder cannot be opened as a file.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_run() -> (tempfile::TempDir, RunDir) {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = RunDir::create(&parent.path().join("a/run")).unwrap();
+        (parent, dir)
+    }
+
+    fn write(folder: &Path) -> Result<(), TrainError> {
+        fs::write(folder.join("state.json"), "{}").map_err(|e| io_error(folder, "write", e))
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_is_refused_and_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let (full, file) = (parent.path().join("full"), parent.path().join("file"));
+        fs::create_dir(&full).unwrap();
+        fs::write(full.join("mine.txt"), "kept").unwrap();
+        fs::write(&file, "kept").unwrap();
+        for path in [&full, &file] {
+            let error = RunDir::create(path).unwrap_err();
+            assert!(matches!(error, TrainError::Occupied { .. }), "{error}");
+            assert!(error.to_string().starts_with(&format!("{}: exists", path.display())), "{error}");
+        }
+        assert_eq!(fs::read_to_string(full.join("mine.txt")).unwrap(), "kept");
+        assert_eq!(fs::read_to_string(file).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_folder_inside_a_file_cannot_be_made() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("file"), "").unwrap();
+        let error = RunDir::create(&parent.path().join("file/run")).unwrap_err();
+        assert!(matches!(error, TrainError::CannotCreate { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_next_free_name_counts_up() {
+        let parent = tempfile::tempdir().unwrap();
+        let base = parent.path().join("vae");
+        assert_eq!(RunDir::next_free(&base), base);
+        RunDir::create(&base).unwrap();
+        RunDir::create(&parent.path().join("vae-2")).unwrap();
+        assert_eq!(RunDir::next_free(&base), parent.path().join("vae-3"));
+    }
+
+    #[test]
+    fn the_last_two_checkpoints_are_kept_and_numbers_are_compared_as_numbers() {
+        let (_parent, dir) = new_run();
+        for step in [8, 9, 10, 100] {
+            dir.write_checkpoint(step, write).unwrap();
+        }
+        assert_eq!(dir.checkpoints().unwrap(), [10, 100]);
+        assert_eq!(dir.last_checkpoint().unwrap(), 100);
+        assert_eq!(fs::read_dir(dir.checkpoints_path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_kill_before_the_rename_leaves_the_checkpoint_before_it() {
+        let (_parent, dir) = new_run();
+        dir.write_checkpoint(5, write).unwrap();
+        // The kill: everything is written, nothing is renamed.
+        let temporary = dir.prepare_checkpoint(10).unwrap();
+        write(&temporary).unwrap();
+        assert_eq!(dir.last_checkpoint().unwrap(), 5);
+        // The next sitting clears the leftovers and gets to the same step.
+        dir.write_checkpoint(10, write).unwrap();
+        assert_eq!(dir.checkpoints().unwrap(), [5, 10]);
+        assert_eq!(fs::read_dir(dir.checkpoints_path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_failure_while_writing_leaves_no_checkpoint() {
+        let (_parent, dir) = new_run();
+        let error = dir.write_checkpoint(5, |folder| {
+            write(folder)?;
+            Err(io_error(folder, "write", io::Error::other("disk full")))
+        });
+        assert!(error.unwrap_err().to_string().ends_with("cannot write: disk full"));
+        assert!(matches!(dir.last_checkpoint(), Err(TrainError::NoCheckpoint { .. })));
+        assert_eq!(fs::read_dir(dir.checkpoints_path()).unwrap().count(), 0);
+    }
+}

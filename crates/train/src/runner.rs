@@ -1,0 +1,283 @@
+//! The loop around a model: steps, metrics, samples, checkpoints, the report.
+
+use crate::config::RunConfig;
+use crate::error::TrainError;
+use crate::experiment::{Experiment, Preset};
+use crate::metrics::{Metrics, MetricsLog, Record};
+use crate::progress::{Progress, Show};
+use crate::report;
+use crate::run_dir::RunDir;
+use glassbox_data::files::write_atomically;
+use glassbox_data::image::write_png;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Samples in a grid that is drawn as training goes.
+const SAMPLES: usize = 64;
+
+/// The seed of those samples: always the same noise, so that one sees the same picture become clearer.
+pub const SAMPLE_SEED: u64 = 0;
+
+/// When a sitting ends. Without limits it ends at the horizon.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits<'a> {
+    /// After this step, counted from the start of the run, instead of the horizon.
+    pub end: Option<u64>,
+    /// After these minutes of this sitting, if the end doesn't come first.
+    pub minutes: Option<f64>,
+    /// When this flag is raised.
+    pub interrupt: Option<&'a AtomicBool>,
+}
+
+/// Why a sitting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All steps are taken.
+    Finished,
+    /// The minutes were over.
+    OutOfTime,
+    /// The flag was raised.
+    Interrupted,
+}
+
+/// What a sitting came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Where the run stands now.
+    pub step: u64,
+    /// Why it stopped there.
+    pub ending: Ending,
+    /// Held-out metrics, also in `evaluation.json`.
+    pub evaluation: Metrics,
+    /// Wall-clock seconds of the run, earlier sittings included.
+    pub seconds: f64,
+    /// The pictures that were drawn at the end, samples first.
+    pub pictures: Vec<PathBuf>,
+    /// `report.html`.
+    pub report: PathBuf,
+}
+
+/// A trained model of a run, as its last checkpoint has it.
+pub struct Trained {
+    /// The run.
+    pub dir: RunDir,
+    /// Its configuration.
+    pub config: RunConfig,
+    /// The step of the checkpoint.
+    pub step: u64,
+    /// The model.
+    pub experiment: Box<dyn Experiment>,
+    state: State,
+}
+
+/// `state.json` in a checkpoint: what the safetensors beside it don't say.
+///
+/// The position in the data is the step itself: batches are a function of (seed, step).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct State {
+    step: u64,
+    seed: u64,
+    examples: u64,
+    seconds: f64,
+}
+
+impl Trained {
+    /// Opens a run to read its last checkpoint; changes nothing in it.
+    ///
+    /// # Errors
+    /// If it is not a run, has no checkpoint, or if something in it, or its data set, is missing or damaged.
+    pub fn open(path: &Path, presets: &[&'static Preset]) -> Result<Trained, TrainError> {
+        let dir = RunDir::open(path)?;
+        let config = RunConfig::from_toml(&dir.config_path(), &read_text(&dir.config_path())?, presets)?;
+        let step = dir.last_checkpoint()?;
+        let folder = dir.checkpoint_path(step);
+        let state = read_state(&folder.join("state.json"), step, config.seed)?;
+        let mut experiment = (config.preset().build)(&config, glassbox_data::open(&config.data)?)?;
+        experiment.load(&folder)?;
+        Ok(Trained { dir, config, step, experiment, state })
+    }
+}
+
+/// A run that is training.
+pub struct Runner {
+    run: Trained,
+    log: MetricsLog,
+}
+
+impl Runner {
+    /// Starts a run in a new directory. The data set and the model come first, so that a mistake in them leaves no
+    /// directory behind.
+    ///
+    /// # Errors
+    /// If the data set or a setting doesn't fit, or the directory isn't free.
+    pub fn start(mut config: RunConfig, out: &Path) -> Result<Runner, TrainError> {
+        let data = glassbox_data::open(&config.data)?;
+        config.data = absolute(&config.data);
+        config.fix_horizon(data.train.len());
+        let text = config.to_toml()?;
+        let experiment = (config.preset().build)(&config, data)?;
+        let dir = RunDir::create(out)?;
+        write_atomically(&dir.config_path(), text.as_bytes())?;
+        let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
+        let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
+        Ok(Runner { run: Trained { dir, config, step: 0, experiment, state }, log })
+    }
+
+    /// Goes on with a run from its last checkpoint. What was noted beyond it is cut.
+    ///
+    /// # Errors
+    /// As [`Trained::open`], and if `metrics.jsonl` is damaged.
+    pub fn resume(path: &Path, presets: &[&'static Preset]) -> Result<Runner, TrainError> {
+        let run = Trained::open(path, presets)?;
+        let log = MetricsLog::open_at(&run.dir.metrics_path(), run.step)?;
+        Ok(Runner { run, log })
+    }
+
+    /// The run as it stands.
+    pub fn run_so_far(&self) -> &Trained {
+        &self.run
+    }
+
+    /// Trains until a limit is reached, and leaves a checkpoint, pictures, an evaluation and a report.
+    ///
+    /// # Errors
+    /// If there is no step left to take, if a loss is not finite (nothing of that step is kept), or if something cannot
+    /// be written.
+    pub fn train(&mut self, limits: &Limits<'_>, show: Show) -> Result<Outcome, TrainError> {
+        let end = limits.end.unwrap_or(self.run.config.horizon());
+        if end <= self.run.step {
+            return Err(TrainError::Contradiction(format!(
+                "{}: this run has taken {} steps already; --steps counts from the start of the run, so give more than that",
+                self.run.dir.path().display(),
+                self.run.step
+            )));
+        }
+        let mut progress = Progress::new(show, self.run.config.preset().name, self.run.step, end);
+        let clock = Clock { begun: Instant::now(), before: self.run.state.seconds };
+        let ending = loop {
+            if self.run.step == end {
+                break Ending::Finished;
+            }
+            if limits.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                break Ending::Interrupted;
+            }
+            if limits.minutes.is_some_and(|m| clock.sitting() >= 60.0 * m) {
+                break Ending::OutOfTime;
+            }
+            let metrics = self.step(&clock)?;
+            progress.step(self.run.step, &metrics);
+        };
+        progress.finish();
+        self.conclude(ending, &clock)
+    }
+
+    /// One step and what is due after it.
+    fn step(&mut self, clock: &Clock) -> Result<Metrics, TrainError> {
+        let run = &mut self.run;
+        let outcome = run.experiment.train_step(run.step)?;
+        run.step += 1;
+        run.state.step = run.step;
+        run.state.examples += outcome.examples as u64;
+        if let Some((name, value)) = outcome.metrics.iter().find(|(_, v)| !v.is_finite()) {
+            return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value });
+        }
+        let mut metrics = outcome.metrics.clone();
+        if run.step.is_multiple_of(run.config.count("sample_every")) {
+            write_png(&run.dir.sample_path(run.step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
+            for (name, value) in run.experiment.evaluate().iter() {
+                metrics = metrics.with(&format!("test_{name}"), value);
+            }
+        }
+        run.state.seconds = clock.run();
+        let (step, seconds, examples) = (run.step, run.state.seconds, run.state.examples);
+        self.log.append(&Record { step, metrics, seconds, examples })?;
+        if self.run.step.is_multiple_of(self.run.config.count("checkpoint_every")) {
+            self.save()?;
+        }
+        Ok(outcome.metrics)
+    }
+
+    /// Writes a checkpoint, the metrics first: a checkpoint without the lines that lead to it would lose them.
+    fn save(&self) -> Result<(), TrainError> {
+        self.log.sync()?;
+        let run = &self.run;
+        run.dir.write_checkpoint(run.step, |folder| {
+            run.experiment.save(folder)?;
+            let state = serde_json::to_vec_pretty(&run.state).expect("numbers are JSON");
+            Ok(write_atomically(&folder.join("state.json"), &state)?)
+        })
+    }
+
+    fn conclude(&mut self, ending: Ending, clock: &Clock) -> Result<Outcome, TrainError> {
+        self.run.state.seconds = clock.run();
+        self.save()?;
+        let run = &self.run;
+        let evaluation = run.experiment.evaluate();
+        let (step, seconds) = (run.step, run.state.seconds);
+        let line = serde_json::to_vec(&Evaluation { step, metrics: evaluation.clone() }).expect("numbers are JSON");
+        write_atomically(&run.dir.evaluation_path(), &line)?;
+        write_png(&run.dir.sample_path(step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
+        let mut pictures = vec![run.dir.sample_path(step)];
+        let shown = run.experiment.pictures();
+        for picture in &shown {
+            let path = run.dir.picture_path(picture.name);
+            write_png(&path, &picture.image)?;
+            pictures.push(path);
+        }
+        report::write(run, &shown, &evaluation, seconds)?;
+        Ok(Outcome { step, ending, evaluation, seconds, pictures, report: run.dir.report_path() })
+    }
+}
+
+/// `evaluation.json`.
+#[derive(Serialize)]
+struct Evaluation {
+    step: u64,
+    #[serde(flatten)]
+    metrics: Metrics,
+}
+
+/// Seconds of this sitting, and of the run.
+struct Clock {
+    begun: Instant,
+    before: f64,
+}
+
+impl Clock {
+    fn sitting(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+
+    fn run(&self) -> f64 {
+        self.before + self.sitting()
+    }
+}
+
+/// A folder given by a relative path is found again from elsewhere only by its absolute one. Names stay names.
+fn absolute(spec: &str) -> String {
+    let named = glassbox_data::catalogue().iter().any(|e| e.name == spec);
+    let path = if named { None } else { fs::canonicalize(spec).ok() };
+    path.and_then(|p| p.to_str().map(str::to_string)).unwrap_or_else(|| spec.to_string())
+}
+
+fn read_text(path: &Path) -> Result<String, TrainError> {
+    fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_path_buf(), doing: "read", source })
+}
+
+fn read_state(path: &Path, step: u64, seed: u64) -> Result<State, TrainError> {
+    let damaged = |problem: String| TrainError::Damaged {
+        path: path.to_path_buf(),
+        problem: format!("{problem}; remove the folder of this checkpoint to go on from the one before it"),
+    };
+    let state: State = serde_json::from_str(&read_text(path)?).map_err(|e| damaged(e.to_string()))?;
+    if (state.step, state.seed) != (step, seed) {
+        let (s, r) = (state.step, state.seed);
+        return Err(damaged(format!(
+            "step {s} and seed {r} are not those of the folder ({step}) and the run ({seed})"
+        )));
+    }
+    Ok(state)
+}
