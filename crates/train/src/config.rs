@@ -185,13 +185,13 @@ impl RunConfig {
     /// The text of `config.toml`.
     ///
     /// # Errors
-    /// If the seed or the number of steps is more than TOML can say (2⁶³ − 1).
+    /// If there is no step to take, or if the seed or the number of steps is more than TOML can say (2⁶³ − 1).
     pub fn to_toml(&self) -> Result<String, TrainError> {
-        for (key, value) in [("seed", self.seed), ("steps", self.horizon())] {
-            if value > MAX_TOML {
-                let about =
-                    if key == "seed" { "what all random numbers are drawn from" } else { "the length of the run" };
-                return Err(Setting::count(key, about, 0, 0, MAX_TOML).refuse(&value.to_string()));
+        let seed = Setting::count("seed", "what all random numbers are drawn from", 0, 0, MAX_TOML);
+        let steps = Setting::count("steps", "the length of the run", 1, 1, MAX_TOML);
+        for (setting, value) in [(seed, self.seed), (steps, self.horizon())] {
+            if !setting.admits(Value::Count(value)) {
+                return Err(setting.refuse(&value.to_string()));
             }
         }
         let file = File {
@@ -249,5 +249,102 @@ fn first_line(error: &toml::de::Error) -> String {
     match error.span() {
         Some(span) => format!("at byte {}: {message}; restore the file as the run wrote it", span.start),
         None => format!("{message}; restore the file as the run wrote it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PRESET: Preset = Preset {
+        name: "tiny",
+        about: "",
+        cost: "",
+        formula: "",
+        data: "fashion-mnist",
+        settings: &[
+            Setting::count("batch", "pictures in a step", 128, 1, 4096),
+            Setting::count("epochs", "passes over the data", 10, 1, 1000),
+            Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
+        ],
+        build: |_, _| unreachable!("no test here builds a model"),
+    };
+
+    fn refused(set: &str) -> String {
+        RunConfig::new(&PRESET).set(set).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_set_of_the_wrong_kind_or_out_of_range_says_what_is_right() {
+        let lr = "lr (Adam's learning rate) is a number from 0.00000001 to 1";
+        assert_eq!(refused("lr=fast"), format!("lr = fast: {lr}"));
+        assert_eq!(refused("lr=-0.1"), format!("lr = -0.1: {lr}"));
+        assert_eq!(refused("lr=NaN"), format!("lr = NaN: {lr}"));
+        let batch = "batch (pictures in a step) is a whole number from 1 to 4096";
+        for value in ["0", "12.5", "-1", "99999999999999999999999", ""] {
+            assert_eq!(refused(&format!("batch={value}")), format!("batch = {value}: {batch}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_set_names_the_nearest_and_all() {
+        assert_eq!(
+            refused("epoch=3"),
+            "tiny has no setting \"epoch\" (did you mean \"epochs\"?); it has batch, epochs, lr"
+        );
+        assert_eq!(refused("colour=3"), "tiny has no setting \"colour\"; it has batch, epochs, lr");
+        assert_eq!(refused("lr"), "--set lr: write it as key=value, such as lr=0.001");
+    }
+
+    #[test]
+    fn the_horizon_is_the_epochs_unless_it_was_given() {
+        let mut config = RunConfig::new(&PRESET);
+        config.fix_horizon(10_000);
+        assert_eq!(config.horizon(), 790); // 78 batches of 128 and one of 16, ten times
+        let mut config = RunConfig { steps: Some(20), ..RunConfig::new(&PRESET) };
+        config.fix_horizon(10_000);
+        assert_eq!(config.horizon(), 20);
+    }
+
+    #[test]
+    fn toml_keeps_every_bit_of_the_configuration() {
+        let mut config = RunConfig { seed: 7, data: "a \"b\"".to_string(), steps: Some(3), ..RunConfig::new(&PRESET) };
+        config.set("lr = 0.1000000000000000055").unwrap();
+        config.set("batch=64").unwrap();
+        let back = RunConfig::from_toml(Path::new("config.toml"), &config.to_toml().unwrap(), &[&PRESET]).unwrap();
+        assert_eq!((back.seed, &back.data, back.steps), (7, &config.data, Some(3)));
+        assert_eq!(back.settings, config.settings);
+    }
+
+    #[test]
+    fn a_config_of_another_program_or_with_a_typing_error_is_refused() {
+        let good = RunConfig { steps: Some(3), ..RunConfig::new(&PRESET) }.to_toml().unwrap();
+        let read = |text: &str| RunConfig::from_toml(Path::new("r/config.toml"), text, &[&PRESET]);
+        assert!(read(&good).is_ok());
+        assert!(read(&good.replace("lr = 0.001", "lr = 1")).is_ok(), "1 is taken for 1.0");
+        for (from, to, expected) in [
+            ("preset = \"tiny\"", "preset = \"tinny\"", "did you mean \"tiny\"?"),
+            ("lr = 0.001", "lr = 7.0", "is a number from"),
+            ("lr = 0.001", "lr = \"x\"", "at byte"),
+            ("batch = 128", "batch = -1", "is a whole number from 1"),
+            ("batch = 128", "batsh = 128", "did you mean \"batch\"?"),
+            ("seed = 0", "", "missing field `seed`"),
+            ("seed = 0", "seed = 0\ncolour = 1", "unknown field `colour`"),
+        ] {
+            let error = read(&good.replace(from, to)).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("r/config.toml: ") && text.contains(expected), "{text}");
+            assert!(error.is_mistake());
+        }
+    }
+
+    #[test]
+    fn a_seed_that_toml_cannot_say_and_a_run_of_no_steps_are_refused() {
+        let config = RunConfig { seed: u64::MAX, steps: Some(3), ..RunConfig::new(&PRESET) };
+        let text = config.to_toml().unwrap_err().to_string();
+        assert!(text.starts_with("seed = 18446744073709551615: seed"), "{text}");
+        let config = RunConfig { steps: Some(0), ..RunConfig::new(&PRESET) };
+        let text = config.to_toml().unwrap_err().to_string();
+        assert!(text.starts_with("steps = 0: steps (the length of the run) is a whole number from 1"), "{text}");
     }
 }

@@ -92,7 +92,7 @@ fn span(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
         .filter(|v| v.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let room = if high > low { 0.03 * (high - low) } else { 0.5 };
-    (low <= high).then(|| low - room..high + room)
+    (low <= high).then_some(low - room..high + room)
 }
 
 /// At most [`MOST_POINTS`] points: the means of groups of equal size, the last perhaps smaller.

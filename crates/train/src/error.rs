@@ -161,7 +161,7 @@ impl TrainError {
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or(String::new(), |n| format!(": did you mean {n:?}?"))
+    nearest.map_or(String::new(), |n| format!(" (did you mean {n:?}?)"))
 }
 
 /// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting.

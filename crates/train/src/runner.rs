@@ -181,15 +181,15 @@ impl Runner {
         run.step += 1;
         run.state.step = run.step;
         run.state.examples += outcome.examples as u64;
-        if let Some((name, value)) = outcome.metrics.iter().find(|(_, v)| !v.is_finite()) {
-            return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value });
-        }
         let mut metrics = outcome.metrics.clone();
         if run.step.is_multiple_of(run.config.count("sample_every")) {
             write_png(&run.dir.sample_path(run.step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
             for (name, value) in run.experiment.evaluate().iter() {
                 metrics = metrics.with(&format!("test_{name}"), value);
             }
+        }
+        if let Some((name, value)) = metrics.iter().find(|(_, v)| !v.is_finite()) {
+            return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value });
         }
         run.state.seconds = clock.run();
         let (step, seconds, examples) = (run.step, run.state.seconds, run.state.examples);

@@ -1,0 +1,248 @@
+//! Runs of a tiny model in plain arrays: what is tested is the loop and the directory, not the engine.
+
+use glassbox_data::DataSplits;
+use glassbox_data::image::Image;
+use glassbox_train::{
+    Ending, Experiment, Limits, Metrics, Picture, Preset, Record, RunConfig, Runner, Setting, Show, StepOutcome,
+    TrainError, Trained, read_metrics,
+};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// The mean picture, by stochastic gradient descent with momentum, one picture at a time.
+struct MeanPicture {
+    data: DataSplits,
+    seed: u64,
+    lr: f64,
+    nan_at: u64,
+    weights: Vec<f64>,
+    momentum: Vec<f64>,
+}
+
+static MEAN: Preset = Preset {
+    name: "mean",
+    about: "the mean picture",
+    cost: "nothing",
+    formula: "loss = sum (w - x)^2",
+    data: "fashion-mnist",
+    settings: &[
+        Setting::count("batch", "pictures in a step", 1, 1, 1),
+        Setting::count("epochs", "passes over the data", 1, 1, 1000),
+        Setting::real("lr", "the learning rate", 0.01, 1e-6, 1.0),
+        Setting::count("sample_every", "steps between samples", 4, 1, u64::MAX),
+        Setting::count("checkpoint_every", "steps between checkpoints", 5, 1, u64::MAX),
+        Setting::count("nan_at", "the step whose loss is not a number", 0, 0, 1000),
+    ],
+    build: |config, data| {
+        let pixels = data.train.pixels();
+        Ok(Box::new(MeanPicture {
+            data,
+            seed: config.seed,
+            lr: config.real("lr"),
+            nan_at: config.count("nan_at"),
+            weights: vec![0.0; pixels],
+            momentum: vec![0.0; pixels],
+        }))
+    },
+};
+
+impl MeanPicture {
+    fn loss(&self, picture: &[u8]) -> f64 {
+        self.weights.iter().zip(picture).map(|(w, &x)| (w - f64::from(x) / 255.0).powi(2)).sum()
+    }
+}
+
+impl Experiment for MeanPicture {
+    fn train_step(&mut self, step: u64) -> Result<StepOutcome, TrainError> {
+        let picture =
+            self.data.train.image(((self.seed + 7919 * step) % self.data.train.len() as u64) as usize).to_vec();
+        let loss = if step + 1 == self.nan_at { f64::NAN } else { self.loss(&picture) };
+        for ((w, m), x) in self.weights.iter_mut().zip(&mut self.momentum).zip(picture) {
+            *m = 0.9 * *m + (*w - f64::from(x) / 255.0);
+            *w -= self.lr * *m;
+        }
+        Ok(StepOutcome { metrics: Metrics::new().with("loss", loss), examples: 1 })
+    }
+
+    fn evaluate(&self) -> Metrics {
+        Metrics::new().with("loss", self.loss(self.data.test.image(0)))
+    }
+
+    fn sample(&self, _n: usize, _seed: u64) -> Image {
+        Image::new(28, 28, 1, self.weights.iter().map(|w| (255.0 * w).clamp(0.0, 255.0) as u8).collect())
+    }
+
+    fn pictures(&self) -> Vec<Picture> {
+        vec![Picture { name: "mean", caption: "The mean picture".to_string(), image: self.sample(1, 0) }]
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        vec![("w".to_string(), vec![784])]
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), TrainError> {
+        let bytes: Vec<u8> = self.weights.iter().chain(&self.momentum).flat_map(|x| x.to_le_bytes()).collect();
+        fs::write(folder.join("weights.bin"), bytes).map_err(|source| TrainError::Io {
+            path: folder.to_path_buf(),
+            doing: "write",
+            source,
+        })
+    }
+
+    fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
+        let bytes = fs::read(folder.join("weights.bin")).unwrap();
+        let values: Vec<f64> = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
+        self.weights.copy_from_slice(&values[..784]);
+        self.momentum.copy_from_slice(&values[784..]);
+        Ok(())
+    }
+}
+
+fn start(out: &Path, sets: &[&str]) -> Runner {
+    let mut config = RunConfig::new(&MEAN);
+    sets.iter().for_each(|s| config.set(s).unwrap());
+    Runner::start(config, out).unwrap()
+}
+
+fn until(end: u64) -> Limits<'static> {
+    Limits { end: Some(end), ..Limits::default() }
+}
+
+/// The metrics without the wall clock.
+fn timeless(run: &Path) -> Vec<Record> {
+    let mut records = read_metrics(&run.join("metrics.jsonl")).unwrap();
+    records.iter_mut().for_each(|r| r.seconds = 0.0);
+    records
+}
+
+fn weights(run: &Path, step: u64) -> Vec<u8> {
+    fs::read(run.join(format!("checkpoints/step-{step}/weights.bin"))).unwrap()
+}
+
+#[test]
+fn a_run_leaves_a_directory_that_explains_itself() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    let outcome = start(&run, &["lr=0.02"]).train(&until(10), Show::Nothing).unwrap();
+    assert_eq!((outcome.step, outcome.ending), (10, Ending::Finished));
+
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("preset = \"mean\"") && config.contains("lr = 0.02"), "{config}");
+    assert!(
+        config.contains("steps = 10000"),
+        "the horizon is an epoch of 10,000 pictures, not where it ended: {config}"
+    );
+    let steps: Vec<u64> = timeless(&run).iter().map(|r| r.step).collect();
+    assert_eq!(steps, (1..=10).collect::<Vec<_>>());
+    let tested: Vec<u64> =
+        timeless(&run).iter().filter(|r| r.metrics.get("test_loss").is_some()).map(|r| r.step).collect();
+    assert_eq!(tested, [4, 8]);
+    for file in ["samples/step-4.png", "samples/step-8.png", "samples/step-10.png", "samples/mean.png"] {
+        assert!(run.join(file).is_file(), "{file}");
+    }
+    let evaluation = fs::read_to_string(run.join("evaluation.json")).unwrap();
+    assert!(evaluation.starts_with("{\"step\":10,\"loss\":"), "{evaluation}");
+    let report = fs::read_to_string(&outcome.report).unwrap();
+    assert!(report.contains("The mean picture") && report.contains("held out") && report.contains("step 4"));
+}
+
+#[test]
+fn resume_is_bit_identical() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
+    start(&whole, &[]).train(&until(14), Show::Nothing).unwrap();
+    start(&parts, &[]).train(&until(7), Show::Nothing).unwrap();
+    let config = fs::read(parts.join("config.toml")).unwrap();
+    Runner::resume(&parts, &[&MEAN]).unwrap().train(&until(14), Show::Nothing).unwrap();
+
+    assert_eq!(timeless(&whole), timeless(&parts));
+    assert_eq!(weights(&whole, 14), weights(&parts, 14));
+    assert_eq!(config, fs::read(parts.join("config.toml")).unwrap(), "the horizon stays");
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
+    start(&whole, &[]).train(&until(12), Show::Nothing).unwrap();
+    // The loss of step 9 stops the run: its last checkpoint is that of step 5, its metrics go to step 8.
+    let error = start(&killed, &["nan_at=9"]).train(&until(12), Show::Nothing).unwrap_err();
+    assert!(error.to_string().starts_with("step 9: loss is NaN"), "{error}");
+    assert!(!error.is_mistake());
+    assert_eq!((timeless(&killed).len(), Trained::open(&killed, &[&MEAN]).unwrap().step), (8, 5));
+
+    let config = fs::read_to_string(killed.join("config.toml")).unwrap();
+    fs::write(killed.join("config.toml"), config.replace("nan_at = 9", "nan_at = 0")).unwrap();
+    let mut runner = Runner::resume(&killed, &[&MEAN]).unwrap();
+    assert_eq!(timeless(&killed).len(), 5, "cut back to the checkpoint");
+    runner.train(&until(12), Show::Nothing).unwrap();
+    assert_eq!(timeless(&whole), timeless(&killed));
+    assert_eq!(weights(&whole, 12), weights(&killed, 12));
+}
+
+#[test]
+fn an_interrupt_and_the_clock_end_a_run_with_everything_saved() {
+    let parent = tempfile::tempdir().unwrap();
+    let raised = AtomicBool::new(true);
+    let limits = [
+        (Limits { interrupt: Some(&raised), ..Limits::default() }, Ending::Interrupted),
+        (Limits { minutes: Some(0.0), ..Limits::default() }, Ending::OutOfTime),
+    ];
+    for (i, (limit, ending)) in limits.iter().enumerate() {
+        let run = parent.path().join(i.to_string());
+        let outcome = start(&run, &[]).train(limit, Show::Nothing).unwrap();
+        assert_eq!((outcome.step, outcome.ending), (0, *ending));
+        let resumed = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(3), Show::Nothing).unwrap();
+        assert_eq!(resumed.step, 3);
+    }
+}
+
+#[test]
+fn a_finished_run_says_how_to_go_on() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    let error = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap_err();
+    assert!(error.to_string().contains("has taken 6 steps already"), "{error}");
+    assert!(error.is_mistake());
+    assert_eq!(timeless(&run).len(), 6, "nothing is lost");
+}
+
+#[test]
+fn a_mistake_leaves_no_directory_and_nothing_that_was_there_is_touched() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    let mut config = RunConfig::new(&MEAN);
+    config.data = "fashion-mnits".to_string();
+    let error = Runner::start(config, &run).err().unwrap();
+    assert!(error.is_mistake() && error.to_string().contains("did you mean \"fashion-mnist\"?"), "{error}");
+    assert!(!run.exists());
+
+    fs::create_dir(&run).unwrap();
+    fs::write(run.join("thesis.tex"), "kept").unwrap();
+    let error = Runner::start(RunConfig::new(&MEAN), &run).err().unwrap();
+    assert!(matches!(error, TrainError::Occupied { .. }), "{error}");
+    assert_eq!(fs::read_dir(&run).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_damaged_is_named_with_a_remedy() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    let open = || Trained::open(&run, &[&MEAN]).err().unwrap().to_string();
+
+    let state = run.join("checkpoints/step-6/state.json");
+    fs::write(&state, "{\"step\":").unwrap();
+    assert!(open().contains("state.json: ") && open().contains("remove the folder of this checkpoint"), "{}", open());
+    fs::remove_dir_all(run.join("checkpoints/step-6")).unwrap();
+    assert_eq!(Trained::open(&run, &[&MEAN]).unwrap().step, 5);
+    fs::remove_dir_all(run.join("checkpoints/step-5")).unwrap();
+    assert!(open().contains("no checkpoint yet"), "{}", open());
+
+    fs::write(run.join("config.toml"), "preset = \"mean\nseed = 0").unwrap();
+    assert!(open().contains("config.toml: at byte "), "{}", open());
+    fs::remove_file(run.join("config.toml")).unwrap();
+    assert!(open().contains("not a run: config.toml is missing"), "{}", open());
+}
