@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 /// A cache line, and the widest vector.
 const ALIGN: usize = 64;
+/// The longest buffer, in elements: what an address space can hold, with room for a size class.
+const MAX_LEN: usize = isize::MAX as usize / 8;
 /// The pool keeps at most this many bytes; what is freed beyond goes back to the allocator.
 const POOL_LIMIT: usize = 1 << 30;
 
@@ -35,7 +37,12 @@ unsafe impl Sync for Storage {}
 impl Buffer {
     /// `len` floats to be overwritten: recycled values, or NaN in debug builds, so that a kernel which forgets an
     /// element is found.
+    ///
+    /// # Panics
+    /// When no address space holds as many.
+    #[track_caller]
     pub(crate) fn for_overwrite(len: usize) -> Self {
+        assert!(len <= MAX_LEN, "a tensor of {len} elements is beyond any machine's memory");
         let capacity = if pool_enabled() { size_class(len).1 } else { len };
         let ptr = take(capacity);
         let mut buffer = Buffer(Arc::new(Storage { ptr, len, capacity }));
@@ -45,6 +52,7 @@ impl Buffer {
         buffer
     }
 
+    #[track_caller]
     pub(crate) fn filled(len: usize, x: f32) -> Self {
         let mut buffer = Self::for_overwrite(len);
         buffer.make_mut().fill(x);
@@ -70,7 +78,7 @@ impl Buffer {
     /// The floats for writing. When others share them, they are copied first, and the copy is counted.
     pub(crate) fn make_mut(&mut self) -> &mut [f32] {
         if Arc::get_mut(&mut self.0).is_none() {
-            COPIED.set(COPIED.get() + 4 * self.0.len as u64);
+            count_copied(self.0.len);
             let copy = Self::for_overwrite(self.0.len);
             // SAFETY: the copy was made on the line above, has `len` floats, and nobody else has seen it.
             unsafe { std::slice::from_raw_parts_mut(copy.0.ptr.as_ptr(), self.0.len) }.copy_from_slice(self.as_slice());
@@ -94,9 +102,7 @@ impl Drop for Storage {
 }
 
 fn layout(capacity: usize) -> Layout {
-    let bytes = capacity.checked_mul(4).filter(|&b| b <= isize::MAX as usize - ALIGN);
-    let bytes = bytes.unwrap_or_else(|| panic!("a tensor of {capacity} elements is beyond any machine's memory"));
-    Layout::from_size_align(bytes.max(ALIGN), ALIGN).expect("64 is a power of two, and the size was checked")
+    Layout::from_size_align((4 * capacity).max(ALIGN), ALIGN).expect("64 is a power of two; MAX_LEN bounds the size")
 }
 
 /// The class that `len` belongs to and its capacity: four classes an octave, so at most a quarter is wasted.
@@ -181,6 +187,11 @@ pub struct PoolStats {
 pub fn pool_stats() -> PoolStats {
     let held_bytes = POOL.lock().map(|pool| pool.held).unwrap_or(0);
     PoolStats { hits: HITS.load(Relaxed), misses: MISSES.load(Relaxed), live_bytes: LIVE.load(Relaxed), held_bytes }
+}
+
+/// Counts a copy of so many floats that copy-on-write made.
+pub(crate) fn count_copied(floats: usize) {
+    COPIED.set(COPIED.get() + 4 * floats as u64);
 }
 
 /// Bytes that copy-on-write has copied on this thread since it started. An optimiser's step must not add to it.

@@ -41,5 +41,6 @@ pub mod testing;
 pub use buffer::{PoolStats, copied_bytes, pool_stats};
 pub use ids::Ids;
 pub use map::{map_inplace, map_n, update_n};
+pub use matmul::matmul_shape;
 pub use rows::{Rows, map_rows};
 pub use tensor::Tensor;

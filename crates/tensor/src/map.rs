@@ -17,12 +17,8 @@ const GATHER: usize = 256;
 /// When the shapes don't broadcast.
 #[track_caller]
 pub fn map_n<const N: usize>(f: &impl Lanes<N>, x: [&Tensor; N]) -> Tensor {
-    let shape = x.iter().fold(Dims::new(&[]), |shape, t| {
-        broadcast(&shape, t.shape()).unwrap_or_else(|| {
-            let shapes: Vec<_> = x.iter().map(|t| t.shape()).collect();
-            panic!("map_n: shapes {shapes:?} don't broadcast")
-        })
-    });
+    let shape = x.iter().try_fold(Dims::new(&[]), |shape, t| broadcast(&shape, t.shape()));
+    let Some(shape) = shape else { panic!("map_n: shapes {:?} don't broadcast", x.map(Tensor::shape)) };
     let mut out = Tensor::for_overwrite(&shape);
     let plan = Plan::new(&shape, x);
     Isa::current().dispatch(Map { f, plan, out: out.make_mut() });
@@ -35,6 +31,11 @@ pub fn map_n<const N: usize>(f: &impl Lanes<N>, x: [&Tensor; N]) -> Tensor {
 /// When an input can't be broadcast to x's shape.
 #[track_caller]
 pub fn map_inplace<const M: usize>(f: &impl UpdateLanes<1, M>, x: &mut Tensor, y: [&Tensor; M]) {
+    for t in y {
+        let (from, to) = (t.shape(), x.shape());
+        let fits = broadcast(from, to).is_some_and(|both| *both == *to);
+        assert!(fits, "map_inplace: {from:?} can't be repeated to the shape {to:?} of what is written");
+    }
     let y = y.map(|t| t.expand(x.shape()).contiguous());
     let slices = y.each_ref().map(|t| t.as_slice().expect("contiguous"));
     update_n(f, [x.make_mut()], slices);
@@ -44,6 +45,7 @@ pub fn map_inplace<const M: usize>(f: &impl UpdateLanes<1, M>, x: &mut Tensor, y
 ///
 /// # Panics
 /// When the slices differ in length.
+#[track_caller]
 pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, state: [&mut [f32]; M], x: [&[f32]; N]) {
     struct Update<'a, F, const M: usize, const N: usize>(&'a F, [&'a mut [f32]; M], [&'a [f32]; N]);
     impl<F: UpdateLanes<M, N>, const M: usize, const N: usize> Kernel for Update<'_, F, M, N> {
@@ -76,9 +78,8 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
         let (xl, xr) = (x.map(|a| &a[..middle]), x.map(|a| &a[middle..]));
         rayon::join(|| split(s, f, left, xl), || split(s, f, right, xr));
     }
-    for (a, b) in state.iter().map(|a| a.len()).zip(x.iter().map(|b| b.len())) {
-        assert_eq!(a, b, "update_n: slices of different lengths");
-    }
+    let lengths = || state.iter().map(|a| a.len()).chain(x.iter().map(|b| b.len()));
+    assert!(lengths().all(|n| n == state[0].len()), "update_n: slices of {:?} elements", lengths().collect::<Vec<_>>());
     Isa::current().dispatch(Update(f, state, x));
 }
 

@@ -1,7 +1,7 @@
 //! Elementwise arithmetic on tensors: each operation is its function of vectors, and `map_n` does the rest.
 
 use crate::map::map_n;
-use crate::shape::broadcast_or_panic;
+use crate::shape::{broadcast, broadcast_or_panic};
 use crate::simd::{Lanes, Simd, math};
 use crate::tensor::Tensor;
 
@@ -112,10 +112,13 @@ impl std::ops::Neg for &Tensor {
     }
 }
 
-/// Adds `other` (broadcast) in place when nobody shares the memory.
+/// Adds `other`, broadcast to this tensor's shape: in place when nobody shares the memory.
 impl std::ops::AddAssign<&Tensor> for Tensor {
     #[track_caller]
     fn add_assign(&mut self, other: &Tensor) {
+        let (shape, from) = (self.shape(), other.shape());
+        let fits = broadcast(shape, from).is_some_and(|both| *both == *shape);
+        assert!(fits, "add_assign: {from:?} can't be repeated to the shape {shape:?} of what is added to");
         struct Accumulate;
         impl crate::simd::UpdateLanes<1, 1> for Accumulate {
             #[inline(always)]

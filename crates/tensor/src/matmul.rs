@@ -1,6 +1,6 @@
 //! `matmul`: shapes and batches, on top of the GEMM ladder.
 
-use crate::gemm::{Epilogue, MatMut, MatRef, sgemm};
+use crate::gemm::{Epilogue, MatMut, MatRef, sgemm, sgemm_batch};
 use crate::shape::{Dims, broadcast, numel};
 use crate::simd::Isa;
 use crate::tensor::Tensor;
@@ -35,10 +35,8 @@ impl Tensor {
             return out;
         }
         let isa = Isa::current();
-        for (i, c) in out.make_mut().chunks_exact_mut((m * n).max(1)).enumerate() {
-            let c = MatMut::new(c, m, n, n);
-            sgemm(isa, matrix(self, batch, i), matrix(rhs, batch, i), c, epilogue);
-        }
+        let (a, b) = (|i| matrix(self, batch, i), |i| matrix(rhs, batch, i));
+        sgemm_batch(isa, numel(batch), a, b, out.make_mut(), epilogue);
         out
     }
 }
@@ -76,8 +74,9 @@ pub fn matmul_shape(a: &[usize], b: &[usize]) -> Dims {
         let way_out = if n == inner_a { format!("; rhs.t() is {flipped:?}") } else { String::new() };
         panic!("matmul: inner dimensions differ: lhs {a:?} × rhs {b:?} ({inner_a} ≠ {inner_b}){way_out}");
     }
-    let batch = broadcast(batch_a, batch_b);
-    let mut shape = batch.unwrap_or_else(|| panic!("matmul: batch axes of lhs {a:?} and rhs {b:?} don't broadcast"));
+    let Some(mut shape) = broadcast(batch_a, batch_b) else {
+        panic!("matmul: batch axes of lhs {a:?} and rhs {b:?} don't broadcast");
+    };
     shape.push(a[a.len() - 2]);
     shape.push(*n);
     shape

@@ -35,6 +35,11 @@ pub fn with_serial_threshold<R>(threshold: usize, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// This thread's threshold.
+pub(crate) fn serial_threshold() -> usize {
+    THRESHOLD.get()
+}
+
 /// Whether `work` units are worth handing to the pool from this thread.
 pub fn worthwhile(work: usize) -> bool {
     work > THRESHOLD.get() && rayon::current_num_threads() > 1

@@ -88,14 +88,15 @@ impl Tensor {
         self.reshape([self.numel()]).sum(&[0], false)
     }
 
-    /// The mean over `axes`, as [`sum`](Self::sum).
+    /// The mean over `axes`, as [`sum`](Self::sum). The mean of nothing is NaN.
     ///
     /// # Panics
     /// For an axis that doesn't exist or is named twice.
     #[track_caller]
     pub fn mean(&self, axes: &[isize], keepdim: bool) -> Tensor {
-        let sum = self.sum(axes, keepdim);
-        &sum * (1.0 / (self.numel() as f32 / sum.numel() as f32))
+        let sum = reduce(self, "mean", Sum, axes, keepdim);
+        let count = self.numel() / sum.numel().max(1);
+        &sum / count as f32
     }
 
     /// The sum that undoes a broadcast: from this shape back to `shape`.
@@ -107,8 +108,9 @@ impl Tensor {
         if self.shape() == shape {
             return self.clone();
         }
-        let new = self.rank().checked_sub(shape.len());
-        let new = new.unwrap_or_else(|| panic!("sum_to: {:?} was not broadcast from {shape:?}", self.shape()));
+        let fits = crate::shape::broadcast(shape, self.shape()).is_some_and(|both| *both == *self.shape());
+        assert!(fits, "sum_to: shape {:?} can't have been broadcast from {shape:?}", self.shape());
+        let new = self.rank() - shape.len();
         let repeated = |axis: usize| axis < new || (shape[axis - new] == 1 && self.shape()[axis] != 1);
         let axes: Vec<isize> = (0..self.rank()).filter(|&a| repeated(a)).map(|a| a as isize).collect();
         self.sum(&axes, true).reshape(shape)

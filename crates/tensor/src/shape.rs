@@ -52,7 +52,7 @@ impl Dims {
     /// Adds a last axis.
     #[track_caller]
     pub fn push(&mut self, x: usize) {
-        assert!(self.len() < MAX_RANK, "shape {self:?} has {MAX_RANK} axes already");
+        assert!(self.len() < MAX_RANK, "shape {self:?} has {MAX_RANK} axes already; a tensor has at most {MAX_RANK}");
         self.dims[self.len()] = x;
         self.len += 1;
     }
@@ -97,8 +97,10 @@ impl Eq for Dims {}
 /// When the product does not fit in memory's address range.
 #[track_caller]
 pub fn numel(shape: &[usize]) -> usize {
-    let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-    count.unwrap_or_else(|| panic!("a tensor of shape {shape:?} is beyond any machine's memory"))
+    match shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) {
+        Some(count) => count,
+        None => panic!("a tensor of shape {shape:?} is beyond any machine's memory"),
+    }
 }
 
 /// The shape of two arrays that are broadcast against each other, as NumPy does it: shapes are aligned at their last
@@ -124,16 +126,18 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Dims> {
 /// When they don't fit: names the operation, both shapes, the axis and the two numbers.
 #[track_caller]
 pub fn broadcast_or_panic(op: &str, a: &[usize], b: &[usize]) -> Dims {
-    broadcast(a, b).unwrap_or_else(|| {
-        let back = (1..=a.len().min(b.len()))
-            .find(|&i| a[a.len() - i] != b[b.len() - i] && a[a.len() - i] != 1 && b[b.len() - i] != 1)
-            .expect("shapes that don't fit differ on an axis that both have");
-        let (x, y) = (a[a.len() - back], b[b.len() - back]);
-        panic!(
-            "{op}: shapes {a:?} and {b:?} don't broadcast: axis -{back} has {x} and {y}, and neither is 1; reshape one of \
-             them, or insert an axis with unsqueeze"
-        )
-    })
+    if let Some(shape) = broadcast(a, b) {
+        return shape;
+    }
+    let back = (1..=a.len().min(b.len()))
+        .find(|&i| a[a.len() - i] != b[b.len() - i] && a[a.len() - i] != 1 && b[b.len() - i] != 1)
+        .expect("shapes that don't fit differ on an axis that both have");
+    let (x, y) = (a[a.len() - back], b[b.len() - back]);
+    // Here and elsewhere: a panic inside a closure would name the closure's line, not the caller's.
+    panic!(
+        "{op}: shapes {a:?} and {b:?} don't broadcast: axis -{back} has {x} and {y}, and neither is 1; reshape one of \
+         them, or insert an axis with unsqueeze"
+    )
 }
 
 /// Turns `axes` (negative ones count from the end) into a mask over `rank` axes.
@@ -158,6 +162,7 @@ pub fn axis_mask(op: &str, axes: &[isize], rank: usize) -> [bool; MAX_RANK] {
 #[track_caller]
 pub fn axis_index(op: &str, axis: isize, rank: usize) -> usize {
     let at = if axis < 0 { axis + rank as isize } else { axis };
+    assert!(rank > 0, "{op}: axis {axis} is out of range for a tensor without axes; reshape it to [1] first");
     assert!(
         (0..rank as isize).contains(&at),
         "{op}: axis {axis} is out of range for a tensor with {rank} axes; use -{rank} to {}",

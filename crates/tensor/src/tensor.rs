@@ -35,16 +35,20 @@ impl Tensor {
     /// When the number of elements differs from the shape's.
     #[track_caller]
     pub fn from_slice(data: &[f32], shape: impl AsRef<[usize]>) -> Self {
-        let shape = shape.as_ref();
-        let (have, want) = (data.len(), numel(shape));
-        assert!(have == want, "from_slice: {have} elements for shape {shape:?}, which holds {want}");
-        Self::from_buffer(Buffer::from_slice(data), shape)
+        Self::from_data("from_slice", data, shape.as_ref())
     }
 
     /// As [`from_slice`](Self::from_slice), from a vector.
     #[track_caller]
     pub fn from_vec(data: Vec<f32>, shape: impl AsRef<[usize]>) -> Self {
-        Self::from_slice(&data, shape)
+        Self::from_data("from_vec", &data, shape.as_ref())
+    }
+
+    #[track_caller]
+    fn from_data(op: &str, data: &[f32], shape: &[usize]) -> Self {
+        let (have, want) = (data.len(), numel(shape));
+        assert!(have == want, "{op}: {have} elements for shape {shape:?}, which holds {want}");
+        Self::from_buffer(Buffer::from_slice(data), shape)
     }
 
     /// Every element `x`.
@@ -190,11 +194,15 @@ impl Tensor {
         self.memory()[0]
     }
 
-    /// The elements for writing, in row-major order. Memory which is shared or strided is copied first; the copy shows
-    /// in [`copied_bytes`](crate::copied_bytes).
+    /// The elements for writing, in row-major order. What is shared or strided is copied first (of a slice of something
+    /// larger, the slice alone); the copy shows in [`copied_bytes`](crate::copied_bytes).
     pub fn make_mut(&mut self) -> &mut [f32] {
-        if !self.is_contiguous() {
-            *self = self.contiguous();
+        if !self.is_unique_and_contiguous() {
+            crate::buffer::count_copied(self.numel());
+            *self = match self.as_slice() {
+                Some(data) => Tensor::from_slice(data, self.shape),
+                None => crate::map::copy(self),
+            };
         }
         let (start, len) = (self.offset.min(self.buffer.as_slice().len()), self.numel());
         &mut self.buffer.make_mut()[start..start + len]
@@ -274,6 +282,8 @@ impl Tensor {
     #[track_caller]
     pub fn select(&self, axis: isize, index: usize) -> Tensor {
         let at = axis_index("select", axis, self.rank());
+        let dim = self.shape[at];
+        assert!(index < dim, "select: entry {index} on axis {axis} of shape {:?}, which has {dim}", self.shape());
         let one = self.narrow(axis, index, 1);
         Tensor { shape: one.shape.without(at), strides: one.strides.without(at), ..one }
     }
@@ -284,13 +294,13 @@ impl Tensor {
     /// When `axis` is greater than the rank.
     #[track_caller]
     pub fn unsqueeze(&self, axis: usize) -> Tensor {
-        assert!(axis <= self.rank(), "unsqueeze: axis {axis} for a tensor with {} axes", self.rank());
-        let insert = |dims: &Dims, x: usize| {
-            let mut all = dims.to_vec();
-            all.insert(axis, x);
-            Dims::new(&all)
-        };
-        Tensor { shape: insert(&self.shape, 1), strides: insert(&self.strides, 0), ..self.clone() }
+        assert!(axis <= self.rank(), "unsqueeze: axis {axis} for a tensor with {0} axes; use 0 to {0}", self.rank());
+        let mut view = self.clone();
+        for (dims, x) in [(&mut view.shape, 1), (&mut view.strides, 0)] {
+            dims.push(x);
+            dims[axis..].rotate_right(1);
+        }
+        view
     }
 
     /// Broadcast to a shape, without a copy: repeated axes get stride 0.
@@ -300,6 +310,7 @@ impl Tensor {
     #[track_caller]
     pub fn expand(&self, shape: impl AsRef<[usize]>) -> Tensor {
         let to = Dims::new(shape.as_ref());
+        numel(&to); // a view costs no memory, but its elements must be countable
         let fits = broadcast(&self.shape, &to).is_some_and(|both| both == to);
         assert!(fits, "expand: {:?} can't be repeated to {to:?}; only axes of length 1 repeat", self.shape());
         Tensor { strides: self.strides_under(&to), shape: to, ..self.clone() }

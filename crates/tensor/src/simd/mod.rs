@@ -136,6 +136,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `out` is valid for writing `LANES` floats.
     unsafe fn store_ptr(self, out: *mut f32, x: Self::F);
 
+    /// Transposes the `LANES` × `LANES` matrix whose rows are `rows`, in registers.
+    ///
+    /// # Panics
+    /// When `rows` does not hold exactly `LANES` vectors.
+    fn transpose(self, rows: &mut [Self::F]);
+
     /// a·b + c: one rounding where the processor fuses, two on the scalar token.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// The smaller; `b` when either is NaN.

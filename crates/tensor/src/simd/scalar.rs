@@ -33,6 +33,11 @@ impl Simd for Scalar {
         unsafe { out.write_unaligned(x) }
     }
 
+    #[inline(always)]
+    fn transpose(self, rows: &mut [f32]) {
+        assert_eq!(rows.len(), 1, "transpose: a square of vectors"); // its own transpose
+    }
+
     // Two roundings: `f32::mul_add` without hardware FMA is a call into the C library, 20 times slower.
     #[inline(always)]
     fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {

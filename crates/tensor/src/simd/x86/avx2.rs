@@ -26,6 +26,16 @@ fn enter_avx2<K: Kernel>(token: Avx2, kernel: K) -> K::Out {
     kernel.run(token)
 }
 
+/// The mask of the first `n` lanes, all of them from 8 on.
+#[inline(always)]
+fn first(n: usize) -> __m256i {
+    // SAFETY: only a token's methods call this, so the instructions exist.
+    unsafe {
+        let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(n.min(8) as i32), lane)
+    }
+}
+
 impl std::ops::Add for F32x8 {
     type Output = Self;
     #[inline(always)]
@@ -98,6 +108,43 @@ impl Simd for Avx2 {
     unsafe fn store_ptr(self, out: *mut f32, x: F32x8) {
         // SAFETY: the caller promises LANES writable floats; the token proves the instruction.
         unsafe { _mm256_storeu_ps(out, x.0) }
+    }
+
+    #[inline(always)]
+    fn load_part(self, x: &[f32]) -> F32x8 {
+        // SAFETY: the mask is set for the lanes below `x.len()` only, and lanes that are not set are not touched in memory;
+        // the token proves the instruction.
+        F32x8(unsafe { _mm256_maskload_ps(x.as_ptr(), first(x.len())) })
+    }
+    #[inline(always)]
+    fn store_part(self, out: &mut [f32], x: F32x8) {
+        // SAFETY: as for `load_part`.
+        unsafe { _mm256_maskstore_ps(out.as_mut_ptr(), first(out.len()), x.0) }
+    }
+
+    // Pairs, then fours, within each half of the registers; then the off-diagonal halves change places: 24 shuffles.
+    #[inline(always)]
+    fn transpose(self, rows: &mut [F32x8]) {
+        let r: &mut [F32x8; 8] = rows.try_into().expect("transpose: a square of vectors");
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let mut t = *r;
+            for i in (0..8).step_by(2) {
+                t[i].0 = _mm256_unpacklo_ps(r[i].0, r[i + 1].0);
+                t[i + 1].0 = _mm256_unpackhi_ps(r[i].0, r[i + 1].0);
+            }
+            let mut u = t;
+            for i in (0..8).step_by(4) {
+                u[i].0 = _mm256_shuffle_ps::<0x44>(t[i].0, t[i + 2].0);
+                u[i + 1].0 = _mm256_shuffle_ps::<0xee>(t[i].0, t[i + 2].0);
+                u[i + 2].0 = _mm256_shuffle_ps::<0x44>(t[i + 1].0, t[i + 3].0);
+                u[i + 3].0 = _mm256_shuffle_ps::<0xee>(t[i + 1].0, t[i + 3].0);
+            }
+            for i in 0..4 {
+                r[i].0 = _mm256_permute2f128_ps::<0x20>(u[i].0, u[i + 4].0);
+                r[i + 4].0 = _mm256_permute2f128_ps::<0x31>(u[i].0, u[i + 4].0);
+            }
+        }
     }
 
     #[inline(always)]

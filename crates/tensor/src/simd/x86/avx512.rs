@@ -32,6 +32,12 @@ fn enter_avx512<K: Kernel>(token: Avx512, kernel: K) -> K::Out {
     kernel.run(token)
 }
 
+/// The mask of the first `n` lanes, all of them from 16 on.
+#[inline(always)]
+fn first(n: usize) -> __mmask16 {
+    ((1u32 << n.min(16)) - 1) as __mmask16
+}
+
 impl std::ops::Add for F32x16 {
     type Output = Self;
     #[inline(always)]
@@ -104,6 +110,52 @@ impl Simd for Avx512 {
     unsafe fn store_ptr(self, out: *mut f32, x: F32x16) {
         // SAFETY: the caller promises LANES writable floats; the token proves the instruction.
         unsafe { _mm512_storeu_ps(out, x.0) }
+    }
+
+    #[inline(always)]
+    fn load_part(self, x: &[f32]) -> F32x16 {
+        // SAFETY: the mask is set for the lanes below `x.len()` only, and lanes that are not set are not touched in memory;
+        // the token proves the instruction.
+        F32x16(unsafe { _mm512_maskz_loadu_ps(first(x.len()), x.as_ptr()) })
+    }
+    #[inline(always)]
+    fn store_part(self, out: &mut [f32], x: F32x16) {
+        // SAFETY: as for `load_part`.
+        unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr(), first(out.len()), x.0) }
+    }
+
+    // Pairs, then fours, within each quarter of the registers; then the quarters themselves are a 4 × 4 matrix to
+    // transpose, in two steps: 64 shuffles.
+    #[inline(always)]
+    fn transpose(self, rows: &mut [F32x16]) {
+        let r: &mut [F32x16; 16] = rows.try_into().expect("transpose: a square of vectors");
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let mut t = *r;
+            for i in (0..16).step_by(2) {
+                t[i].0 = _mm512_unpacklo_ps(r[i].0, r[i + 1].0);
+                t[i + 1].0 = _mm512_unpackhi_ps(r[i].0, r[i + 1].0);
+            }
+            let mut u = t;
+            for i in (0..16).step_by(4) {
+                u[i].0 = _mm512_shuffle_ps::<0x44>(t[i].0, t[i + 2].0);
+                u[i + 1].0 = _mm512_shuffle_ps::<0xee>(t[i].0, t[i + 2].0);
+                u[i + 2].0 = _mm512_shuffle_ps::<0x44>(t[i + 1].0, t[i + 3].0);
+                u[i + 3].0 = _mm512_shuffle_ps::<0xee>(t[i + 1].0, t[i + 3].0);
+            }
+            for i in 0..4 {
+                let (a, b) = (u[i].0, u[i + 4].0);
+                let (c, d) = (u[i + 8].0, u[i + 12].0);
+                let even_ab = _mm512_shuffle_f32x4::<0x88>(a, b); // quarters a0 a2 b0 b2
+                let odd_ab = _mm512_shuffle_f32x4::<0xdd>(a, b); // a1 a3 b1 b3
+                let even_cd = _mm512_shuffle_f32x4::<0x88>(c, d);
+                let odd_cd = _mm512_shuffle_f32x4::<0xdd>(c, d);
+                r[i].0 = _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd); // a0 b0 c0 d0
+                r[i + 4].0 = _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd); // a1 b1 c1 d1
+                r[i + 8].0 = _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd); // a2 b2 c2 d2
+                r[i + 12].0 = _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd); // a3 b3 c3 d3
+            }
+        }
     }
 
     #[inline(always)]

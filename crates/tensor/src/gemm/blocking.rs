@@ -1,0 +1,136 @@
+//! How a product is cut: the depth of a block from K alone, because it decides the bits; rows and columns from the caches,
+//! because they don't.
+
+use crate::simd::Isa;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// The deepest block of k.
+pub(super) const KC: usize = 512;
+
+/// Depth of the blocks that K is cut into: the fewest blocks of at most 512, of equal depth but for the last, rounded up to 16
+/// so that transposing loads stay whole. 784 becomes 400 + 384 and not 512 + 272.
+pub fn block_depth(k: usize) -> usize {
+    k.div_ceil(k.div_ceil(KC).max(1)).next_multiple_of(16).min(KC)
+}
+
+/// The blocks of k, in order: one empty block for K = 0, so that C is written all the same.
+pub(super) fn k_blocks(k: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let depth = block_depth(k).max(1);
+    (0..k.max(1)).step_by(depth).map(move |k0| k0..k.min(k0 + depth))
+}
+
+/// The tile of C that stays in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TileShape {
+    /// Rows at most; fewer at will.
+    pub mr: usize,
+    /// Columns in vectors; the last tile of a row may be half as wide.
+    pub nv: usize,
+    /// Columns in floats.
+    pub nr: usize,
+}
+
+impl TileShape {
+    /// The shape for an instruction set. [`tile`](super::tile) says why.
+    pub const fn of(isa: Isa, lanes: usize) -> TileShape {
+        let (mr, nv) = match isa {
+            Isa::Scalar => (4, 8),
+            Isa::Avx2 => (6, 2),
+            Isa::Avx512 => (14, 2),
+        };
+        TileShape { mr, nv, nr: nv * lanes }
+    }
+
+    /// Width in floats of the panel that holds `cols` columns.
+    pub fn panel_width(self, cols: usize) -> usize {
+        if cols <= self.nr / 2 { self.nr / 2 } else { self.nr }
+    }
+}
+
+/// Rows or columns cut into panels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Panels {
+    total: usize,
+    pub count: usize,
+    /// 0: heights differ by at most one. Otherwise: every panel but the last has this width.
+    width: usize,
+}
+
+impl Panels {
+    /// The fewest panels of at most `max` rows, all of nearly the same height: 128 rows are 8 × 13 + 2 × 12, not
+    /// 9 × 14 + 2, since a tile of 2 rows has too few sums to hide the latency of an addition.
+    pub fn balanced(total: usize, max: usize) -> Panels {
+        Panels { total, count: total.div_ceil(max), width: 0 }
+    }
+
+    /// Panels of `width` columns and a rest.
+    pub fn fixed(total: usize, width: usize) -> Panels {
+        Panels { total, count: total.div_ceil(width), width }
+    }
+
+    /// Where panel `p` starts; for `p` = `count`, the end.
+    pub fn start(&self, p: usize) -> usize {
+        if self.width == 0 { p * self.total / self.count.max(1) } else { self.total.min(p * self.width) }
+    }
+
+    /// The rows or columns of panel `p`.
+    pub fn range(&self, p: usize) -> Range<usize> {
+        self.start(p)..self.start(p + 1)
+    }
+}
+
+/// Bytes of the second- and third-level cache, read once.
+pub(super) fn cache_sizes() -> (usize, usize) {
+    static SIZES: OnceLock<(usize, usize)> = OnceLock::new();
+    *SIZES.get_or_init(|| {
+        let level = |level: usize| {
+            let dir = std::path::Path::new("/sys/devices/system/cpu/cpu0/cache").join(format!("index{level}"));
+            let text = std::fs::read_to_string(dir.join("size")).ok()?;
+            let kib: usize = text.trim().strip_suffix('K')?.parse().ok()?;
+            kib.checked_mul(1024)
+        };
+        // Where nothing can be read: what a core has had at least for ten years.
+        (level(2).unwrap_or(0).clamp(256 << 10, 16 << 20), level(3).unwrap_or(0).clamp(2 << 20, 256 << 20))
+    })
+}
+
+/// Rows of A in a block: half of the second-level cache at full depth.
+pub(super) fn rows_in_l2() -> usize {
+    cache_sizes().0 / 2 / (KC * size_of::<f32>())
+}
+
+/// Floats of A or of B that are packed at once: an eighth of the third-level cache each, at most 8 MiB.
+pub(super) fn floats_in_l3() -> usize {
+    (cache_sizes().1 / 8).min(8 << 20) / size_of::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_k_in_order() {
+        for k in 0..3000 {
+            let mut next = 0;
+            for block in k_blocks(k) {
+                assert_eq!(block.start, next);
+                assert!(block.len() <= KC && (k == 0 || !block.is_empty()));
+                next = block.end;
+            }
+            assert_eq!(next, k);
+        }
+        assert_eq!(k_blocks(784).map(|b| b.len()).collect::<Vec<_>>(), [400, 384]);
+    }
+
+    #[test]
+    fn panels_cover_rows_and_are_level() {
+        for total in 0..200 {
+            let panels = Panels::balanced(total, 14);
+            let heights: Vec<_> = (0..panels.count).map(|p| panels.range(p).len()).collect();
+            assert_eq!(heights.iter().sum::<usize>(), total);
+            assert!(heights.iter().all(|h| (1..=14).contains(h)), "{heights:?}");
+            assert!(heights.iter().max().unwrap_or(&0) - heights.iter().min().unwrap_or(&0) <= 1, "{heights:?}");
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Rung 5, the top: tiles handed out to threads, and no copy where none pays.
+
+use super::blocking::{Panels, TileShape, floats_in_l3, k_blocks};
+use super::pack::pack_panel;
+use super::scratch::with_scratch;
+use super::simd::Finish;
+use super::tile::{Tile, tile_fn};
+use super::{Epilogue, MatMut, MatRef, check};
+use crate::simd::{Isa, Kernel, Simd};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Rows of C in a task: two panels of AVX-512, 14 KiB of A per 64 of depth.
+const TASK_ROWS: usize = 56;
+/// Columns of C in a task.
+const TASK_COLS: usize = 256;
+/// Blocks of k that are packed at once at most.
+const BLOCKS_AT_ONCE: usize = 4;
+
+/// `C = A·B` with the vectors of `isa` on the current rayon pool, then the epilogue. The one to call.
+///
+/// What differs from [`simd`](super::simd):
+/// 1. C is cut into rectangles of about [`TASK_ROWS`] × [`TASK_COLS`]; threads take one after the other, so a thread that
+///    is held up takes fewer. Each rectangle is one thread's for all of k: no sum is ever split between threads, and the
+///    bits do not depend on their number.
+/// 2. A and B are packed first, by all threads, as deep as fits the third-level cache: one meeting of the threads for each
+///    few megabytes instead of one for each block of k.
+/// 3. With at most [`TASK_ROWS`] rows a panel of B would be used by one task only. Row-major B is then read where it
+///    lies; otherwise the task packs the panel itself and uses it while it is in the nearest cache. So M = 1 with B
+///    transposed reads B once, at memory speed.
+/// 4. A single column is computed as a single row, from C^T = B^T·A^T.
+/// 5. Below a threshold of work ([`serial_threshold`]) everything stays on the calling thread.
+///
+/// # Panics
+/// When shapes don't fit together, or this machine lacks `isa`.
+#[track_caller]
+pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+    check(&a, &b, &c, epilogue);
+    let work = c.rows() * c.cols() * a.cols();
+    let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
+    isa.dispatch(Product { a, b, c, epilogue, parallel });
+}
+
+/// Multiply-adds below which a product stays on one thread: 2 million take about 15 µs, some three times what waking a
+/// thread costs. A vector unit does some 64 of them while one float comes from memory, hence the factor to the
+/// threshold of all operations.
+fn serial_threshold() -> usize {
+    64 * crate::parallel::serial_threshold()
+}
+
+struct Product<'a> {
+    a: MatRef<'a>,
+    b: MatRef<'a>,
+    c: MatMut<'a>,
+    epilogue: &'a Epilogue<'a>,
+    parallel: bool,
+}
+
+impl Kernel for Product<'_> {
+    type Out = ();
+    fn run<S: Simd>(self, s: S) {
+        self.drive(s);
+    }
+}
+
+/// Where a task finds its panels of B.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BPanels {
+    /// In the shared buffer, packed for all tasks.
+    Shared,
+    /// In B itself, whose rows are contiguous.
+    InPlace,
+    /// In a buffer of its own, packed panel by panel.
+    Own,
+}
+
+impl Product<'_> {
+    fn drive<S: Simd>(self, s: S) {
+        let Product { a, b, mut c, epilogue, parallel } = self;
+        let (m, n, k) = (c.rows(), c.cols(), a.cols());
+        if m == 0 || n == 0 {
+            return;
+        }
+        if n == 1 && m > 1 && c.row_stride() == 1 {
+            // The column as a row: the products are the same and so is their order. Its bias is one number for all.
+            let len = if epilogue.bias.is_some() { m } else { 0 };
+            return with_scratch(len, |bias| {
+                bias.fill(epilogue.bias.map_or(0.0, |bias| bias[0]));
+                let epilogue = &Epilogue { bias: epilogue.bias.map(|_| &*bias), ..*epilogue };
+                Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
+            });
+        }
+        let shape = const { TileShape::of(S::ISA, S::LANES) };
+        let b_panels = match (m <= TASK_ROWS, b.col_stride() == 1) {
+            (false, _) => BPanels::Shared,
+            (true, true) => BPanels::InPlace,
+            (true, false) => BPanels::Own,
+        };
+        // Some whole blocks of k, then as many rows and columns as the share of the third-level cache holds at that depth.
+        let deep = k.clamp(1, BLOCKS_AT_ONCE * super::block_depth(k).max(1));
+        let mc = (floats_in_l3() / deep).max(TASK_ROWS).min(m);
+        let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
+        let shared = b_panels == BPanels::Shared;
+        let b_len = if shared { nc * deep } else { 0 };
+        let (c, c_stride) = (SharedMut(c.tile_ptr(0..m, 0..n)), c.row_stride());
+        with_scratch(b_len + mc * deep, |scratch| {
+            let (packed_b, packed_a) = scratch.split_at_mut(b_len);
+            let (packed_a, packed_b) = (SharedMut(packed_a.as_mut_ptr()), SharedMut(packed_b.as_mut_ptr()));
+            for j0 in (0..n).step_by(nc) {
+                let cols = Panels::fixed(nc.min(n - j0), shape.nr);
+                for k0 in (0..k.max(1)).step_by(deep) {
+                    let deep = k0..k.min(k0 + deep);
+                    for i0 in (0..m).step_by(mc) {
+                        let rows = Panels::balanced(mc.min(m - i0), shape.mr);
+                        let deep = deep.clone();
+                        let part = Part {
+                            s,
+                            shape,
+                            a,
+                            b,
+                            b_panels,
+                            deep,
+                            i0,
+                            rows,
+                            j0,
+                            cols,
+                            packed_a,
+                            packed_b,
+                            c,
+                            c_stride,
+                            epilogue,
+                        };
+                        let b_count = if shared && i0 == 0 { cols.count } else { 0 };
+                        for_each(parallel, rows.count + b_count, |p| {
+                            if p < b_count { part.pack_b(p) } else { part.pack_a(p - b_count) }
+                        });
+                        let (tasks, across) = part.tasks();
+                        for_each(parallel, tasks, |t| part.task(t, across));
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// `f(0)`, `f(1)`, … on whichever thread is free, or here in order.
+fn for_each(parallel: bool, count: usize, f: impl Fn(usize) + Sync + Send) {
+    if parallel && count > 1 {
+        let seen = crate::parallel::observer();
+        (0..count).into_par_iter().with_max_len(1).for_each(|i| {
+            seen();
+            f(i)
+        });
+    } else {
+        (0..count).for_each(f);
+    }
+}
+
+/// An address that tasks share. Each of them writes where no other one reads or writes.
+#[derive(Clone, Copy)]
+struct SharedMut(*mut f32);
+// SAFETY: an address by itself is harmless; whoever uses it says why nobody else is there.
+unsafe impl Send for SharedMut {}
+// SAFETY: as above.
+unsafe impl Sync for SharedMut {}
+
+impl SharedMut {
+    /// # Safety
+    /// The floats from `start` to `start + len` exist, and nobody else uses them while the slice lives.
+    #[expect(clippy::mut_from_ref, reason = "disjoint parts of one buffer")]
+    unsafe fn slice(&self, start: usize, len: usize) -> &mut [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), len) }
+    }
+}
+
+/// What is packed at once: rows `i0..` and columns `j0..` of C over the blocks of k in `deep`.
+///
+/// Packed A holds, block of k after block, for each panel of rows its `rows`·kc floats; packed B likewise.
+struct Part<'a, S> {
+    s: S,
+    shape: TileShape,
+    a: MatRef<'a>,
+    b: MatRef<'a>,
+    b_panels: BPanels,
+    deep: Range<usize>,
+    i0: usize,
+    rows: Panels,
+    j0: usize,
+    cols: Panels,
+    packed_a: SharedMut,
+    packed_b: SharedMut,
+    c: SharedMut,
+    c_stride: usize,
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl<S: Simd> Part<'_, S> {
+    /// The blocks of k that are packed.
+    fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let deep = self.deep.clone();
+        k_blocks(self.a.cols()).filter(move |block| block.start >= deep.start && block.end <= deep.end)
+    }
+
+    /// Where panel `p` of A lies in its buffer, for one block of k.
+    fn place_a(&self, block: &Range<usize>, p: usize) -> (usize, usize) {
+        let before = self.rows.start(self.rows.count) * (block.start - self.deep.start);
+        (before + self.rows.start(p) * block.len(), self.rows.range(p).len() * block.len())
+    }
+
+    /// Where panel `p` of B lies in its buffer, for one block of k.
+    fn place_b(&self, block: &Range<usize>, p: usize) -> (usize, usize) {
+        let before = self.cols.count * self.shape.nr * (block.start - self.deep.start);
+        (before + self.cols.start(p) * block.len(), self.width(p) * block.len())
+    }
+
+    /// Width in floats of panel `p` of B.
+    fn width(&self, p: usize) -> usize {
+        self.shape.panel_width(self.cols.range(p).len())
+    }
+
+    fn pack_a(&self, p: usize) {
+        let i = self.rows.range(p);
+        for block in self.blocks() {
+            let (start, len) = self.place_a(&block, p);
+            // SAFETY: the buffer has room for all rows over all of `deep`; panels don't overlap, each is packed by one task,
+            // and nobody reads before all are packed.
+            let out = unsafe { self.packed_a.slice(start, len) };
+            pack_panel(self.s, self.a.block(self.i0 + i.start, block.start, i.len(), block.len()), i.len(), out);
+        }
+    }
+
+    fn pack_b(&self, p: usize) {
+        for block in self.blocks() {
+            let (start, len) = self.place_b(&block, p);
+            // SAFETY: as in `pack_a`, with columns in place of rows.
+            self.pack_b_block(&block, p, unsafe { self.packed_b.slice(start, len) });
+        }
+    }
+
+    fn pack_b_block(&self, block: &Range<usize>, p: usize, out: &mut [f32]) {
+        let j = self.cols.range(p);
+        let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len()).t();
+        pack_panel(self.s, panel, self.width(p), out);
+    }
+
+    /// How many tasks there are, and how many of them lie side by side.
+    fn tasks(&self) -> (usize, usize) {
+        let down = self.rows.start(self.rows.count).div_ceil(TASK_ROWS);
+        let across = self.cols.start(self.cols.count).div_ceil(TASK_COLS);
+        (down * across, across)
+    }
+
+    /// One rectangle of C, over all blocks of k in order.
+    fn task(&self, t: usize, across: usize) {
+        let down = self.tasks().0 / across;
+        let share = |panels: usize, parts: usize, part: usize| part * panels / parts..(part + 1) * panels / parts;
+        let (rows, cols) = (share(self.rows.count, down, t / across), share(self.cols.count, across, t % across));
+        for block in self.blocks() {
+            let finish = Finish::new(self.epilogue, block.start == 0, block.end == self.a.cols());
+            for q in cols.clone() {
+                let j = self.cols.range(q);
+                let width = self.width(q);
+                let in_place = self.b_panels == BPanels::InPlace && j.len() == width;
+                if in_place {
+                    let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len());
+                    self.column(&block, q, rows.clone(), panel.data().as_ptr(), panel.row_stride(), &finish);
+                } else if self.b_panels == BPanels::Shared {
+                    let (start, len) = self.place_b(&block, q);
+                    // SAFETY: the panel was packed before the tasks began, and now is only read.
+                    let panel: &[f32] = unsafe { self.packed_b.slice(start, len) };
+                    self.column(&block, q, rows.clone(), panel.as_ptr(), width, &finish);
+                } else {
+                    with_scratch(width * block.len(), |panel| {
+                        self.pack_b_block(&block, q, panel);
+                        self.column(&block, q, rows.clone(), panel.as_ptr(), width, &finish);
+                    });
+                }
+            }
+        }
+    }
+
+    /// One panel of B against the panels of A in `rows`.
+    fn column(
+        &self,
+        block: &Range<usize>,
+        q: usize,
+        rows: Range<usize>,
+        b: *const f32,
+        b_step: usize,
+        finish: &Finish<'_>,
+    ) {
+        let (j, width) = (self.cols.range(q), self.width(q));
+        let j = self.j0 + j.start..self.j0 + j.end;
+        for p in rows {
+            let i = self.rows.range(p);
+            let tile = Tile {
+                k: block.len(),
+                a: self.packed_a.0.wrapping_add(self.place_a(block, p).0),
+                a_step: i.len(),
+                b,
+                b_step,
+                c: self.c.0.wrapping_add((self.i0 + i.start) * self.c_stride + j.start),
+                c_stride: self.c_stride,
+                cols: j.len(),
+                add: finish.add,
+                bias: finish.bias.map(|bias| &bias[j.clone()]),
+                relu: finish.relu,
+            };
+            // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats; `b` is a
+            // panel of `width` floats a step, packed or in place inside B; rows i and columns j lie inside C, and of
+            // all tasks this one alone has their rectangle.
+            unsafe { tile_fn::<S>(i.len(), width)(self.s, tile) };
+        }
+    }
+}
+
+/// `count` products of the same shape: product p is `c[p·M·N..][..M·N] = A_p·B_p` with A_p = `a(p)`, B_p = `b(p)` and
+/// each C_p row-major without gaps. Small ones are handed out whole, large ones are cut one after the other.
+///
+/// # Panics
+/// When shapes don't fit together or differ, `c` is not exactly filled, or this machine lacks `isa`.
+#[track_caller]
+pub fn sgemm_batch<'a>(
+    isa: Isa,
+    count: usize,
+    a: impl Fn(usize) -> MatRef<'a> + Sync,
+    b: impl Fn(usize) -> MatRef<'a> + Sync,
+    c: &mut [f32],
+    epilogue: &Epilogue<'_>,
+) {
+    if count == 0 {
+        return;
+    }
+    let (m, k, n) = (a(0).rows(), a(0).cols(), b(0).cols());
+    assert!(c.len() == count * m * n, "sgemm_batch: {count} products of [{m}, {n}] into {} floats", c.len());
+    if m * n == 0 {
+        return;
+    }
+    let one = |p: usize, c: &mut [f32], parallel: bool| {
+        let (a, b, c) = (a(p), b(p), MatMut::row_major(c, m, n));
+        check(&a, &b, &c, epilogue);
+        isa.dispatch(Product { a, b, c, epilogue, parallel });
+    };
+    let (work, threads) = (m * n * k, rayon::current_num_threads());
+    let threshold = serial_threshold();
+    if threads == 1 || work * count < threshold {
+        c.chunks_exact_mut(m * n).enumerate().for_each(|(p, c)| one(p, c, false));
+    } else if count >= 4 * threads || work < threshold {
+        // As many as make a task worth handing out.
+        let least = (threshold / (8 * work.max(1))).max(1);
+        let seen = crate::parallel::observer();
+        c.par_chunks_exact_mut(m * n).enumerate().with_min_len(least).for_each(|(p, c)| {
+            seen();
+            one(p, c, false)
+        });
+    } else {
+        c.chunks_exact_mut(m * n).enumerate().for_each(|(p, c)| one(p, c, true));
+    }
+}

@@ -1,0 +1,152 @@
+//! The micro-kernel: one tile of C in registers, over one block of k.
+//!
+//! For each k it loads NV vectors of B and MR numbers of A, broadcast to all lanes, and issues MR·NV multiply-adds on
+//! sums that never leave their registers. What bounds MR and NV (Low et al., *Analytical Modeling Is Enough for
+//! High-Performance BLIS*, 2016):
+//!
+//! - latency: 2 multiply-adds start in a cycle and take 4, so at least 8 sums must be under way;
+//! - loads: 2 in a cycle, so MR + NV ≤ MR·NV;
+//! - registers: MR·NV sums, NV of B and 1 of A.
+//!
+//! | instruction set | tile | sums + B + A, of registers | loads for each multiply-add |
+//! | --- | --- | --- | --- |
+//! | AVX-512 | 14 × 32 | 28 + 2 + 1 of 32 | 16 / 28 |
+//! | AVX2 | 6 × 16 | 12 + 2 + 1 of 16 | 8 / 12 |
+//! | scalar | 4 × 8 | SSE2, by the compiler's vectoriser: 8 + 2 + 1 of 16 | 6 / 8 |
+//!
+//! Each height from 1 to MR and two widths are compiled, so an edge costs what it holds.
+
+#![expect(clippy::needless_range_loop, reason = "tiles and squares are indexed by the letters of the formula")]
+
+use super::blocking::TileShape;
+use crate::simd::{Isa, Kernel, Simd};
+
+/// One tile's work: C = \[C +\] A·B over `k`, then what finishes it.
+///
+/// # Validity
+/// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step`
+/// is valid for reading MR floats and `b + k·b_step` for NV vectors; for each row i below MR, `c + i·c_stride` is valid for
+/// reading and writing `cols` floats, and nobody else touches those meanwhile.
+pub(super) struct Tile<'a> {
+    pub k: usize,
+    pub a: *const f32,
+    pub a_step: usize,
+    pub b: *const f32,
+    pub b_step: usize,
+    pub c: *mut f32,
+    pub c_stride: usize,
+    /// Columns that exist: the lanes beyond are computed and dropped.
+    pub cols: usize,
+    /// Whether C is read and added to.
+    pub add: bool,
+    /// The bias of these columns, on the last block of k.
+    pub bias: Option<&'a [f32]>,
+    /// On the last block of k.
+    pub relu: bool,
+}
+
+/// Computes a tile of a certain height and width.
+///
+/// # Safety
+/// The tile's pointers are valid as [`Tile`] says.
+pub(super) type TileFn<S> = unsafe fn(S, Tile<'_>);
+
+/// The function for tiles of `rows` rows and panels of `width` floats.
+///
+/// # Panics
+/// When the instruction set's table has no such tile.
+#[inline]
+pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize) -> TileFn<S> {
+    let wide = width == const { TileShape::of(S::ISA, S::LANES).nr };
+    /// A list of heights, for each of the two widths.
+    macro_rules! table {
+        ($wide:literal, $narrow:literal; $($mr:literal)*) => {
+            if wide { [$(tile::<S, $mr, $wide> as TileFn<S>),*][rows - 1] }
+            else { [$(tile::<S, $mr, $narrow> as TileFn<S>),*][rows - 1] }
+        };
+    }
+    match S::ISA {
+        Isa::Scalar => table!(8, 4; 1 2 3 4),
+        Isa::Avx2 => table!(2, 1; 1 2 3 4 5 6),
+        Isa::Avx512 => table!(2, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    }
+}
+
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(s: S, tile: Tile<'_>) {
+    s.enter(Micro::<MR, NV>(tile));
+}
+
+struct Micro<'a, const MR: usize, const NV: usize>(Tile<'a>);
+
+impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Tile { k, mut a, a_step, mut b, b_step, c, c_stride, cols, add, bias, relu } = self.0;
+        let mut sums = [[s.splat(0.0); NV]; MR];
+        for _ in 0..k {
+            // SAFETY: the maker of the tile vouches for MR floats at `a` and NV vectors at `b` for each of the k steps.
+            let y: [S::F; NV] = std::array::from_fn(|v| unsafe { s.load_ptr(b.add(v * S::LANES)) });
+            for i in 0..MR {
+                // SAFETY: as above.
+                let x = s.splat(unsafe { *a.add(i) });
+                for v in 0..NV {
+                    sums[i][v] = s.mul_add(x, y[v], sums[i][v]);
+                }
+            }
+            (a, b) = (a.wrapping_add(a_step), b.wrapping_add(b_step));
+        }
+        // Passes over the tile so small that the compiler unrolls each of them: an array that is indexed at run time would live
+        // in memory, and the loop above would store every sum at every step.
+        let whole = cols == NV * S::LANES;
+        let lanes: [usize; NV] = std::array::from_fn(|v| S::LANES.min(cols.saturating_sub(v * S::LANES)));
+        // SAFETY: the maker of the tile vouches for `cols` floats in each of MR rows, and for being alone with them.
+        let out = |i: usize, v: usize| unsafe {
+            std::slice::from_raw_parts_mut(c.wrapping_add(i * c_stride + v * S::LANES), lanes[v])
+        };
+        if add && whole {
+            for i in 0..MR {
+                for v in 0..NV {
+                    // SAFETY: as above; the tile is `cols` = NV vectors wide.
+                    let old = unsafe { s.load_ptr(c.wrapping_add(i * c_stride + v * S::LANES)) };
+                    sums[i][v] = old + sums[i][v];
+                }
+            }
+        } else if add {
+            for i in 0..MR {
+                for v in 0..NV {
+                    sums[i][v] = s.load_part(out(i, v)) + sums[i][v];
+                }
+            }
+        }
+        if let Some(bias) = bias {
+            let bias: [S::F; NV] = std::array::from_fn(|v| s.load_part(&bias[cols.min(v * S::LANES)..][..lanes[v]]));
+            for i in 0..MR {
+                for v in 0..NV {
+                    sums[i][v] = sums[i][v] + bias[v];
+                }
+            }
+        }
+        if relu {
+            for i in 0..MR {
+                for v in 0..NV {
+                    sums[i][v] = s.max(s.splat(0.0), sums[i][v]); // NaN stays: `max` returns its second argument then
+                }
+            }
+        }
+        if whole {
+            for i in 0..MR {
+                for v in 0..NV {
+                    // SAFETY: as above; the tile is `cols` = NV vectors wide.
+                    unsafe { s.store_ptr(c.wrapping_add(i * c_stride + v * S::LANES), sums[i][v]) };
+                }
+            }
+        } else {
+            for i in 0..MR {
+                for v in 0..NV {
+                    s.store_part(out(i, v), sums[i][v]);
+                }
+            }
+        }
+    }
+}
