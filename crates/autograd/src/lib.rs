@@ -1,1 +1,54 @@
-//! Stub.
+//! # Floor 2: tensors that know where they come from
+//!
+//! A [`Var`] is a [`Tensor`](glassbox_tensor::Tensor) with a place in a graph. Running an operation computes its value at
+//! once and, if an input is recorded, adds one node to the graph; [`Var::backward`] walks the nodes from the last to the
+//! first and lets each turn the gradient of its output into gradients of its inputs: the chain rule, one node at a time.
+//!
+//! ```
+//! use glassbox_autograd::Var;
+//! use glassbox_tensor::tensor;
+//!
+//! let w = Var::input(tensor![[1., -1.], [2., 0.5]]);
+//! let x = Var::constant(tensor![[3., 4.]]);
+//! let loss = x.matmul(&w).relu().sum_all(); // (1, 2) × (2, 2) -> (1, 2) -> ()
+//! let grads = loss.backward();
+//! assert_eq!(loss.item(), 11.0); // relu([11, −1])
+//! assert_eq!(grads.of(&w), &tensor![[3., 0.], [4., 0.]]);
+//! ```
+//!
+//! ## Where everything is
+//!
+//! | file | thought |
+//! | --- | --- |
+//! | `op.rs` | [`Op`]: forward, backward, what is kept between them |
+//! | `var.rs` | [`Var`], the graph's nodes, [`apply`] |
+//! | `sweep.rs` | [`Var::backward`], [`grad`]: reverse mode, iterative |
+//! | `ops/` | every operation, one file each |
+//! | `info.rs`, `registry.rs` | [`OpInfo`]: what drives an operation's tests, bench and documentation |
+//! | `check/` | the harness behind [`check_op!`] |
+//! | `replay.rs`, `gradcheck.rs` | [`gradcheck()`]: any composite against central differences in f64 |
+//!
+//! ## Gradients are returned
+//!
+//! Nothing is stored in the variables, so there is nothing to zero. `backward` consumes the graph as it goes; [`grad`]
+//! keeps it and returns variables that can be differentiated again. An operation outside this crate is written like
+//! those inside: see `examples/custom_op.rs`.
+
+pub mod check;
+mod gradcheck;
+mod graph;
+mod info;
+mod op;
+pub mod ops;
+mod registry;
+mod replay;
+mod sweep;
+mod var;
+
+pub use gradcheck::gradcheck;
+pub use graph::graph_text;
+pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+pub use op::{Each, Grads, Keep, Kept, MAX_ARITY, Op, TensorGrads};
+pub use registry::{Example, OpEntry, Timed};
+pub use sweep::{Gradients, grad};
+pub use var::{LeafId, Var, apply};

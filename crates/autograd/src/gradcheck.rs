@@ -1,0 +1,145 @@
+//! `gradcheck`: the gradient of anything, against central differences in f64.
+
+use crate::replay::replay;
+use crate::sweep::grad;
+use crate::var::{Var, traced};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::random::Key;
+use ndarray::ArrayD;
+use std::collections::BTreeMap;
+
+/// Up to this many elements, every one is checked alone; beyond, random directions are.
+const ALONE: usize = 48;
+/// Random directions. A wrong element hides from one of them with probability near 0.
+const DIRECTIONS: usize = 6;
+/// The step: its truncation error is step²·f‴/6 and its rounding error 2⁻⁵³·f/step, both near 10⁻¹⁰.
+const STEP: f64 = 1e-5;
+/// What f32 may lose on the way back, of Σ|gᵢ·vᵢ|.
+const F32_ERROR: f64 = 2e-6;
+
+/// Checks the gradient of `f`, a scalar function of any layers and losses, at `inputs`.
+///
+/// `f` runs once in f32. The recorded graph is then replayed in f64 through the operations' references, and central
+/// differences (f(x + h·v) − f(x − h·v)) / 2h along unit vectors (few elements) or random directions (many) are compared
+/// with ⟨∇f, v⟩ from backward: within 10⁻⁶, or f32's own error in that sum.
+///
+/// ```
+/// use glassbox_autograd::gradcheck;
+/// use glassbox_tensor::{Tensor, random::Key};
+/// let inputs = [Tensor::randn([4, 3], Key::new(1)), Tensor::randn([3, 2], Key::new(2))];
+/// gradcheck(|x| x[0].matmul(&x[1]).exp().mean_all(), &inputs).unwrap();
+/// ```
+///
+/// # Errors
+/// Where the two differ: the input, the direction, and both numbers. Also when the f64 value is not the f32 value, and when
+/// the graph can't be replayed.
+pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
+    let vars: Vec<Var> = inputs.iter().map(|x| Var::input(x.clone())).collect();
+    let y = traced(|| f(&vars));
+    if y.value().numel() != 1 {
+        return Err(format!("gradcheck: f returned shape {:?}; it must return one element", y.shape()));
+    }
+    if !y.is_recorded() {
+        return Err("gradcheck: f's value depends on none of the inputs".into());
+    }
+    let refs: Vec<&Var> = vars.iter().collect();
+    let grads = grad(&y, &refs);
+    let ids: Vec<_> = vars.iter().map(|v| v.leaf_id().expect("made as a leaf")).collect();
+    let base: Vec<ArrayD<f64>> = inputs.iter().map(Tensor::to_f64).collect();
+    let evaluate = |which: usize, x: &ArrayD<f64>| -> Result<f64, String> {
+        let at = |i: usize| if i == which { x.clone() } else { base[i].clone() };
+        let leaves: BTreeMap<_, _> = ids.iter().enumerate().map(|(i, &id)| (id, at(i))).collect();
+        Ok(replay(&y, &leaves)?.sum())
+    };
+    if let Some(x) = base.first() {
+        let (value, replayed) = (y.item() as f64, evaluate(0, x)?);
+        let apart = (value - replayed).abs();
+        if apart > 1e-4 * replayed.abs().max(1e-2) {
+            return Err(format!("gradcheck: f is {value} in f32, and {replayed} replayed through the references"));
+        }
+    }
+    for (which, (x, g)) in base.iter().zip(&grads).enumerate() {
+        let g = g.value().to_f64();
+        let n = x.len();
+        let alone = n <= ALONE;
+        for d in 0..if alone { n } else { DIRECTIONS } {
+            let v = if alone { unit(x, d) } else { random_direction(x, d as u64) };
+            let numeric = (evaluate(which, &(x + &v * STEP))? - evaluate(which, &(x - &v * STEP))?) / (2.0 * STEP);
+            let analytic = (&g * &v).sum();
+            let scale = (&g * &v).mapv(f64::abs).sum();
+            // A single element may be small because large terms cancelled; f32 keeps them only to the gradient's scale.
+            let floor = if alone { g.iter().fold(0.0f64, |a, b| a.max(b.abs())) } else { 0.0 };
+            let allowed = 1e-6f64.max(F32_ERROR * scale.max(floor)).max(1e-6 * numeric.abs());
+            if (numeric - analytic).abs() > allowed || !(numeric - analytic).is_finite() {
+                let along = if alone { format!("element {d}") } else { format!("random direction {d}") };
+                return Err(format!(
+                    "gradcheck: input {which} (shape {:?}), {along}: backward says {analytic:.9e}, central differences of \
+                     the f64 references {numeric:.9e}; they differ by {:.2e}, allowed is {allowed:.2e}",
+                    x.shape(),
+                    (numeric - analytic).abs()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unit(x: &ArrayD<f64>, d: usize) -> ArrayD<f64> {
+    let mut v = ArrayD::zeros(x.raw_dim());
+    *v.iter_mut().nth(d).expect("d < n") = 1.0;
+    v
+}
+
+fn random_direction(x: &ArrayD<f64>, d: u64) -> ArrayD<f64> {
+    Tensor::rand(x.shape(), Key::new(d).fold(0xd1)).to_f64().mapv(|u| 2.0 * u - 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Grads, Keep, Kept, Op};
+    use crate::var::apply;
+
+    #[test]
+    fn a_wrong_gradient_is_found() {
+        /// eˣ with a gradient that is one part in a thousand off.
+        #[derive(Clone, Debug)]
+        struct Wrong;
+        static INFO: crate::OpInfo<Wrong> = crate::OpInfo {
+            name: "wrong",
+            formula: "",
+            gradient: "",
+            source: "",
+            reference: |_, x| x[0].mapv(f64::exp),
+            sample: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
+            standard: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
+            wrong: &[],
+            tolerance: crate::Tolerance::Units(4.0),
+            cost: |_, shapes| crate::Cost::elementwise(1, shapes),
+            derivatives: crate::Derivatives::Any,
+        };
+        impl Op for Wrong {
+            const INFO: &'static crate::OpInfo<Self> = &INFO;
+            type Extra = ();
+            fn keep(&self, _: &[bool]) -> Keep {
+                Keep::OUTPUT
+            }
+            fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+                (x[0].exp(), ())
+            }
+            fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
+                [Some(&(dy * kept.y()) * 1.001)].into()
+            }
+        }
+        let x = [Tensor::ones([3])];
+        let error = gradcheck(|x| apply(Wrong, [&x[0]]).sum_all(), &x).unwrap_err();
+        assert!(error.contains("input 0 (shape [3]), element 0"), "{error}");
+        assert!(gradcheck(|x| x[0].exp().sum_all(), &x).is_ok());
+    }
+
+    #[test]
+    fn a_constant_function_is_an_error_not_a_pass() {
+        let error = gradcheck(|_| Var::constant(Tensor::scalar(1.0)), &[Tensor::ones([2])]).unwrap_err();
+        assert!(error.contains("depends on none of the inputs"), "{error}");
+    }
+}

@@ -1,0 +1,38 @@
+//! A graph as text.
+
+use crate::sweep::ancestors;
+use crate::var::{Content, Edge, Var};
+use std::collections::HashMap;
+use std::fmt::Write;
+
+/// The graph that `y` was computed by, one line a node in the order of computation. Constants are named by their shape.
+///
+/// ```
+/// use glassbox_autograd::{Var, graph_text};
+/// use glassbox_tensor::tensor;
+/// let x = Var::input(tensor![1., 2.]);
+/// let text = graph_text(&x.exp().sum_all());
+/// assert_eq!(text, "%0 = leaf                             [2]\n%1 = exp(%0)                          [2]\n%2 = sum(%1)                          []\n");
+/// ```
+pub fn graph_text(y: &Var) -> String {
+    let Some(root) = y.node() else { return format!("constant {:?}\n", y.shape()) };
+    let mut text = String::new();
+    let mut numbers = HashMap::new();
+    for (number, node) in ancestors(root).into_iter().enumerate() {
+        numbers.insert(node.id, number);
+        let input = |edge: &Edge| match &edge.node {
+            Some(parent) => format!("%{}", numbers[&parent.id]),
+            None => format!("constant {:?}", edge.shape),
+        };
+        let line = match &*node.content.borrow() {
+            Content::Leaf(_) => "leaf".to_string(),
+            Content::Consumed => "consumed by backward".to_string(),
+            Content::Op(record) => {
+                let inputs: Vec<String> = record.inputs.iter().map(input).collect();
+                format!("{}({})", record.applied.name(), inputs.join(", "))
+            }
+        };
+        let _ = writeln!(text, "%{number} = {line:<32} {:?}", node.shape);
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! What an operation is: [`Op`], and what passes between it and the graph.
+
+use crate::info::OpInfo;
+use crate::var::Var;
+use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::Dims;
+use std::fmt::Debug;
+
+/// The most inputs that an operation can have.
+pub const MAX_ARITY: usize = 4;
+
+/// A differentiable operation on tensors. All that is not differentiated (axes, ids, masks, keys) is a field of the type
+/// which implements this; the method on [`Var`] fixes how many inputs there are, and reads well.
+pub trait Op: Clone + Debug + 'static {
+    /// What the registry knows of the operation: its checks, its bench, its row in the book all come from here.
+    const INFO: &'static OpInfo<Self>;
+    /// What else the forward pass hands to the backward pass, and why; `()` when nothing.
+    type Extra: 'static;
+
+    /// Which inputs, and whether the output, backward will read; `needs[i]` says whether input i wants a gradient.
+    fn keep(&self, needs: &[bool]) -> Keep;
+
+    /// The value.
+    ///
+    /// # Panics
+    /// When the inputs' shapes don't fit, with one sentence that says so at the caller's line (`#[track_caller]`).
+    fn forward(&self, x: &[&Tensor]) -> (Tensor, Self::Extra);
+
+    /// The gradient of every needed input, given `dy`, that of the output. Written in [`Var`] operations: on constants it
+    /// records nothing, with a graph it can be differentiated again.
+    fn backward(&self, kept: &Kept<'_, Self::Extra>, dy: &Var, needs: &[bool]) -> Grads;
+
+    /// The same gradients in fewer passes over memory; used when no graph is asked for.
+    fn backward_fused(&self, kept: &Kept<'_, Self::Extra>, dy: &Tensor, needs: &[bool]) -> Option<TensorGrads> {
+        let _ = (kept, dy, needs);
+        None
+    }
+}
+
+/// Which tensors an operation keeps for its backward pass. What is not kept is freed as soon as nobody else needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    inputs: u8,
+    output: bool,
+}
+
+impl Keep {
+    /// Nothing: shapes are always known.
+    pub const NOTHING: Keep = Keep { inputs: 0, output: false };
+    /// The output.
+    pub const OUTPUT: Keep = Keep { inputs: 0, output: true };
+
+    /// Input `i`, if `wanted`.
+    pub fn input_if(self, i: usize, wanted: bool) -> Keep {
+        Keep { inputs: self.inputs | (wanted as u8) << i, ..self }
+    }
+
+    /// Input `i`.
+    pub fn input(i: usize) -> Keep {
+        Keep::NOTHING.input_if(i, true)
+    }
+
+    /// Whether input `i` is kept.
+    pub fn keeps_input(self, i: usize) -> bool {
+        self.inputs >> i & 1 == 1
+    }
+
+    /// Whether the output is kept.
+    pub fn keeps_output(self) -> bool {
+        self.output
+    }
+}
+
+/// What backward finds: the kept tensors as [`Var`]s (in the graph or constants, as the sweep asks), every input's shape,
+/// and the extra that forward left.
+pub struct Kept<'a, Extra> {
+    pub(crate) name: &'static str,
+    pub(crate) inputs: [Option<Var>; MAX_ARITY],
+    pub(crate) shapes: [Option<&'a Dims>; MAX_ARITY],
+    pub(crate) output: Option<Var>,
+    /// What forward left.
+    pub extra: &'a Extra,
+}
+
+impl<Extra> Kept<'_, Extra> {
+    /// Input `i`.
+    ///
+    /// # Panics
+    /// When `keep` did not ask for it.
+    pub fn x(&self, i: usize) -> &Var {
+        let kept = self.inputs.get(i).and_then(Option::as_ref);
+        kept.unwrap_or_else(|| panic!("{}: backward reads input {i}, which keep() did not ask for", self.name))
+    }
+
+    /// The output.
+    ///
+    /// # Panics
+    /// When `keep` did not ask for it.
+    pub fn y(&self) -> &Var {
+        let kept = self.output.as_ref();
+        kept.unwrap_or_else(|| panic!("{}: backward reads the output, which keep() did not ask for", self.name))
+    }
+
+    /// The shape of input `i`.
+    ///
+    /// # Panics
+    /// When there is no such input.
+    pub fn shape(&self, i: usize) -> &[usize] {
+        self.shapes[i].unwrap_or_else(|| panic!("{}: there is no input {i}", self.name))
+    }
+}
+
+/// One gradient, or none, for each input; written as `[dx, dw].into()`.
+pub type Grads = Each<Var>;
+/// As [`Grads`], from a fused backward.
+pub type TensorGrads = Each<Tensor>;
+
+/// One `T`, or none, for each input, inline.
+#[derive(Debug)]
+pub struct Each<T>(pub(crate) [Option<T>; MAX_ARITY]);
+
+impl<T, const N: usize> From<[Option<T>; N]> for Each<T> {
+    fn from(some: [Option<T>; N]) -> Self {
+        const { assert!(N <= MAX_ARITY) }
+        let mut some = some.into_iter();
+        Each(std::array::from_fn(|_| some.next().flatten()))
+    }
+}

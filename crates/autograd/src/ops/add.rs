@@ -1,0 +1,60 @@
+//! Addition: y = a + b, broadcast as NumPy does.
+//!
+//! ∂y/∂a = 1 and ∂y/∂b = 1, so each input gets dy. Where an axis was repeated by broadcasting, each repetition adds to
+//! the gradient: `sum_to` undoes the broadcast.
+
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
+use crate::op::{Grads, Keep, Kept, Op};
+use crate::var::{Var, apply};
+use glassbox_tensor::Tensor;
+
+/// y = a + b.
+#[derive(Clone, Debug)]
+pub struct Add;
+
+impl Op for Add {
+    const INFO: &'static OpInfo<Self> = &INFO;
+    type Extra = ();
+
+    fn keep(&self, _: &[bool]) -> Keep {
+        Keep::NOTHING
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+        (x[0] + x[1], ())
+    }
+
+    fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, needs: &[bool]) -> Grads {
+        let da = needs[0].then(|| dy.sum_to(kept.shape(0)));
+        let db = needs[1].then(|| dy.sum_to(kept.shape(1)));
+        [da, db].into()
+    }
+}
+
+impl std::ops::Add for &Var {
+    type Output = Var;
+    /// a + b with broadcasting.
+    #[track_caller]
+    fn add(self, b: &Var) -> Var {
+        apply(Add, [self, b])
+    }
+}
+
+/// What the registry knows of addition.
+pub static INFO: OpInfo<Add> = OpInfo {
+    name: "add",
+    formula: "y = a + b",
+    gradient: "da = dy, db = dy, summed over repeated axes",
+    source: "NumPy broadcasting rules",
+    reference: |_, x| &x[0] + &x[1],
+    sample: |d| Sample::new(Add, d.broadcast_pair().map(Input::new)),
+    standard: |_| Sample::new(Add, [Input::new([2048, 2048]), Input::new([2048, 2048])]),
+    wrong: &[Wrong {
+        call: || drop(&Var::constant(Tensor::ones([2, 3])) + &Var::constant(Tensor::ones([2]))),
+        says: "add: shapes [2, 3] and [2] don't broadcast: axis -1 has 3 and 2, and neither is 1; reshape one of them, or insert an axis with unsqueeze",
+    }],
+    tolerance: Tolerance::Exact,
+    cost: |_, shapes| Cost::elementwise(1, shapes),
+    derivatives: Derivatives::Any,
+};

@@ -1,0 +1,46 @@
+//! Every operation, one file each. **To add one: write its file, and one word in the list below.** Its tests, bench, row
+//! in the book and page of `glassbox explain` follow from that word.
+
+use crate::registry::OpEntry;
+
+/// Declares the files, the registry and the tests from one list of words.
+macro_rules! operations {
+    ($($name:ident)+) => {
+        $(pub mod $name;)+
+
+        /// Every operation of this crate, in the list's order.
+        pub fn registry() -> &'static [&'static dyn OpEntry] {
+            &[$(&$name::INFO),+]
+        }
+
+        #[cfg(test)]
+        mod checks {
+            $(crate::check_op!($name, crate::ops::$name::INFO);)+
+        }
+    };
+}
+
+operations! {
+    add
+    exp
+    matmul
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    /// A file that nobody lists would never be checked.
+    #[test]
+    fn every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .filter(|name| name != "mod")
+            .collect();
+        let mut listed: Vec<String> = super::registry().iter().map(|op| op.name().to_string()).collect();
+        files.sort();
+        listed.sort();
+        assert_eq!(files, listed, "the files of src/ops and the list in src/ops/mod.rs differ");
+    }
+}

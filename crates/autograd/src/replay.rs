@@ -1,0 +1,35 @@
+//! Replaying a recorded graph in f64, through the operations' own references.
+//!
+//! Central differences of an f32 function drown in its rounding. So the graph is recorded once in f32, and its nodes are
+//! evaluated again in f64, in the order of their creation: a second precision without a second engine.
+
+use crate::sweep::ancestors;
+use crate::var::{Content, LeafId, Var};
+use ndarray::ArrayD;
+use std::collections::{BTreeMap, HashMap};
+
+/// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::var::traced).
+///
+/// # Errors
+/// When the graph was consumed, a leaf has no value, or a constant was not traced; names the operation.
+pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>) -> Result<ArrayD<f64>, String> {
+    let Some(root) = y.node() else { return Ok(y.value().to_f64()) };
+    let mut values: HashMap<u64, ArrayD<f64>> = HashMap::new();
+    for node in ancestors(root) {
+        let value = match &*node.content.borrow() {
+            Content::Leaf(id) => leaves.get(id).cloned().ok_or("the graph has a leaf which is none of the inputs")?,
+            Content::Consumed => return Err("the graph has been consumed by backward".into()),
+            Content::Op(record) => {
+                let input = |edge: &crate::var::Edge| match (&edge.node, &edge.constant) {
+                    (Some(parent), _) => Ok(values[&parent.id].clone()),
+                    (None, Some(constant)) => Ok(constant.to_f64()),
+                    (None, None) => Err(format!("{}: a constant input was not traced", record.applied.name())),
+                };
+                let inputs: Vec<_> = record.inputs.iter().map(input).collect::<Result<_, _>>()?;
+                record.applied.replay(&inputs)
+            }
+        };
+        values.insert(node.id, value);
+    }
+    Ok(values.remove(&root.id).expect("the root is its own ancestor"))
+}

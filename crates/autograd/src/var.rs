@@ -1,0 +1,272 @@
+//! `Var`: a tensor with a place in the graph, and the graph itself.
+
+use crate::op::{Grads, Keep, Kept, MAX_ARITY, Op};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::Dims;
+use ndarray::ArrayD;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The identity of a leaf: what a gradient is asked for by. A parameter keeps its own for life; using it twice in one
+/// graph gives two leaf nodes whose gradients are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeafId(u64);
+
+impl LeafId {
+    /// An identity that nobody has had.
+    pub fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        LeafId(NEXT.fetch_add(1, Relaxed))
+    }
+}
+
+/// A tensor that may have a place in the graph.
+///
+/// A constant has none and records nothing, so there is no "gradient mode": what depends on no leaf costs no memory.
+#[derive(Clone)]
+pub struct Var {
+    value: Tensor,
+    node: Option<Rc<Node>>,
+}
+
+/// A place in the graph.
+pub(crate) struct Node {
+    /// Grows with each node of this thread, so it is a topological order: a node's inputs have smaller ids.
+    pub(crate) id: u64,
+    pub(crate) shape: Dims,
+    pub(crate) content: RefCell<Content>,
+}
+
+pub(crate) enum Content {
+    Leaf(LeafId),
+    Op(Record),
+    /// A sweep has taken what was here.
+    Consumed,
+}
+
+/// One application of an operation.
+pub(crate) struct Record {
+    pub(crate) inputs: Vec<Edge>,
+    pub(crate) applied: Box<dyn Applied>,
+}
+
+/// An input of a recorded operation.
+pub(crate) struct Edge {
+    /// Its node; `None` for a constant.
+    pub(crate) node: Option<Rc<Node>>,
+    pub(crate) shape: Dims,
+    /// Its value, where backward reads it.
+    pub(crate) kept: Option<Tensor>,
+    /// A constant's value, while tracing for a replay in f64.
+    pub(crate) constant: Option<Tensor>,
+}
+
+/// An operation with what it kept, behind one type for all.
+pub(crate) trait Applied {
+    fn name(&self) -> &'static str;
+    fn describe(&self) -> String;
+    fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads;
+    fn replay(&self, inputs: &[ArrayD<f64>]) -> ArrayD<f64>;
+}
+
+struct ApplyOf<O: Op> {
+    op: O,
+    extra: O::Extra,
+    /// A tensor, not a `Var`: that would be a cycle which never frees.
+    output: Option<Tensor>,
+}
+
+impl<O: Op> Applied for ApplyOf<O> {
+    fn name(&self) -> &'static str {
+        O::INFO.name
+    }
+
+    fn describe(&self) -> String {
+        format!("{:?}", self.op)
+    }
+
+    fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads {
+        let in_graph = |value: &Tensor, node: Option<&Rc<Node>>| Var {
+            value: value.clone(),
+            node: if graph { node.cloned() } else { None },
+        };
+        let kept = Kept {
+            name: O::INFO.name,
+            inputs: std::array::from_fn(|i| {
+                let edge = inputs.get(i)?;
+                edge.kept.as_ref().map(|value| in_graph(value, edge.node.as_ref()))
+            }),
+            shapes: std::array::from_fn(|i| inputs.get(i).map(|edge| &edge.shape)),
+            output: self.output.as_ref().map(|value| in_graph(value, Some(node))),
+            extra: &self.extra,
+        };
+        if !graph && let Some(grads) = self.op.backward_fused(&kept, dy.value(), needs) {
+            return crate::op::Each(grads.0.map(|g| g.map(Var::constant)));
+        }
+        self.op.backward(&kept, dy, needs)
+    }
+
+    fn replay(&self, inputs: &[ArrayD<f64>]) -> ArrayD<f64> {
+        (O::INFO.reference)(&self.op, inputs)
+    }
+}
+
+thread_local! {
+    static NEXT_NODE: Cell<u64> = const { Cell::new(0) };
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f` while every recorded operation also holds its constant inputs, so that the graph can be replayed.
+pub(crate) fn traced<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TRACING.set(self.0);
+        }
+    }
+    let _restore = Restore(TRACING.replace(true));
+    f()
+}
+
+fn new_node(shape: &[usize], content: Content) -> Rc<Node> {
+    let id = NEXT_NODE.get();
+    NEXT_NODE.set(id + 1);
+    Rc::new(Node { id, shape: Dims::new(shape), content: RefCell::new(content) })
+}
+
+impl Var {
+    /// A tensor outside the graph.
+    pub fn constant(value: Tensor) -> Var {
+        Var { value, node: None }
+    }
+
+    /// A leaf of a given identity.
+    pub fn leaf(id: LeafId, value: Tensor) -> Var {
+        let node = new_node(value.shape(), Content::Leaf(id));
+        Var { value, node: Some(node) }
+    }
+
+    /// A leaf of its own, whose gradient can be asked for.
+    pub fn input(value: Tensor) -> Var {
+        Var::leaf(LeafId::fresh(), value)
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Tensor {
+        &self.value
+    }
+
+    /// The value, without the graph.
+    pub fn into_value(self) -> Tensor {
+        self.value
+    }
+
+    /// The same value as a constant: no gradient flows through it.
+    pub fn detach(&self) -> Var {
+        Var::constant(self.value.clone())
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        self.value.shape()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.value.rank()
+    }
+
+    /// The only element.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    #[track_caller]
+    pub fn item(&self) -> f32 {
+        self.value.item()
+    }
+
+    /// Whether gradients flow through it.
+    pub fn is_recorded(&self) -> bool {
+        self.node.is_some()
+    }
+
+    /// The identity, for a leaf.
+    pub fn leaf_id(&self) -> Option<LeafId> {
+        match &*self.node.as_ref()?.content.borrow() {
+            Content::Leaf(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<&Rc<Node>> {
+        self.node.as_ref()
+    }
+}
+
+/// Runs an operation, and records it when an input is recorded. This is what every method on [`Var`] ends in.
+///
+/// # Panics
+/// When the inputs' shapes don't fit.
+#[track_caller]
+pub fn apply<O: Op, const N: usize>(op: O, inputs: [&Var; N]) -> Var {
+    const { assert!(N > 0 && N <= MAX_ARITY) }
+    let (value, extra) = op.forward(&inputs.map(|x| &x.value));
+    let needs = inputs.map(|x| x.node.is_some());
+    if !needs.contains(&true) {
+        return Var::constant(value);
+    }
+    let keep: Keep = op.keep(&needs);
+    let tracing = TRACING.get();
+    let edges = inputs.iter().enumerate().map(|(i, x)| Edge {
+        node: x.node.clone(),
+        shape: Dims::new(x.shape()),
+        kept: keep.keeps_input(i).then(|| x.value.clone()),
+        constant: (tracing && x.node.is_none()).then(|| x.value.clone()),
+    });
+    let output = keep.keeps_output().then(|| value.clone());
+    let applied: Box<dyn Applied> = Box::new(ApplyOf { op, extra, output });
+    let record = Record { inputs: edges.collect(), applied };
+    let node = new_node(value.shape(), Content::Op(record));
+    Var { value, node: Some(node) }
+}
+
+/// Frees a chain of nodes in a loop: recursion would overflow the stack of a graph a million nodes deep.
+impl Drop for Node {
+    fn drop(&mut self) {
+        fn take(content: &mut Content, pending: &mut Vec<Rc<Node>>) {
+            if let Content::Op(record) = content {
+                pending.extend(record.inputs.drain(..).filter_map(|edge| edge.node));
+            }
+        }
+        let mut pending = Vec::new();
+        take(self.content.get_mut(), &mut pending);
+        while let Some(node) = pending.pop() {
+            // The last owner takes the node's inputs, so that its own drop finds none.
+            if let Some(mut node) = Rc::into_inner(node) {
+                take(node.content.get_mut(), &mut pending);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Var {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+/// The shape, the value, and where it comes from.
+impl std::fmt::Debug for Var {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let from = match self.node.as_ref().map(|node| node.content.borrow()) {
+            None => "constant".to_string(),
+            Some(content) => match &*content {
+                Content::Leaf(id) => format!("leaf {}", id.0),
+                Content::Op(record) => format!("from {}", record.applied.name()),
+                Content::Consumed => "its graph was consumed by backward".to_string(),
+            },
+        };
+        write!(f, "Var {:?} ({from})\n{}", self.shape(), self.value)
+    }
+}
