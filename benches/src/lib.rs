@@ -1,1 +1,1 @@
-//! Stub.
+//! The benches of the workspace: `benches/` by criterion, `examples/` for tables and comparisons.
