@@ -20,10 +20,20 @@ impl Tensor {
     /// [`matmul`](Self::matmul) with a bias and an activation applied while each tile is hot.
     ///
     /// # Panics
-    /// As [`matmul`](Self::matmul); also when the bias' length isn't N.
+    /// As [`matmul`](Self::matmul); also when the bias' length isn't N, or when the epilogue asks to accumulate.
     #[track_caller]
     pub fn matmul_with(&self, rhs: &Tensor, epilogue: &Epilogue<'_>) -> Tensor {
         let shape = matmul_shape(self.shape(), rhs.shape());
+        let (columns, bias) = (shape[shape.len() - 1], epilogue.bias.map(<[f32]>::len));
+        assert!(
+            bias.is_none_or(|len| len == columns),
+            "matmul: the bias has {} elements, the product {shape:?} has {columns} columns",
+            bias.unwrap_or_default()
+        );
+        assert!(
+            !epilogue.accumulate,
+            "matmul: the product is a new tensor, there is nothing to accumulate into; use sgemm"
+        );
         let batch = &shape[..shape.len() - 2];
         let (m, n, k) = (shape[batch.len()], shape[batch.len() + 1], self.shape()[self.rank() - 1]);
         let mut out = Tensor::for_overwrite(&shape);
@@ -53,7 +63,9 @@ fn matrix<'a>(x: &'a Tensor, batch: &[usize], i: usize) -> MatRef<'a> {
         start += rest % batch[axis] * strides[axis];
         rest /= batch[axis];
     }
-    MatRef::new(&x.memory()[start..], rows, cols, x.strides()[x.rank() - 2], x.strides()[x.rank() - 1])
+    let memory = x.memory();
+    let from = start.min(memory.len()); // of an empty matrix even the start may lie beyond its memory
+    MatRef::new(&memory[from..], rows, cols, x.strides()[x.rank() - 2], x.strides()[x.rank() - 1])
 }
 
 /// The shape of a matrix product.
