@@ -23,6 +23,7 @@
 
 mod buffer;
 mod convert;
+mod copy;
 pub mod gemm;
 mod ids;
 mod map;

@@ -3,13 +3,17 @@
 //! Broadcasting, strides, threads and tails are done here; an operation brings only its function of one vector of each
 //! input. An element's bits depend on its inputs alone, not on where it stands or who computes it.
 
-use crate::parallel::{CHUNK, for_each_chunk};
+use crate::copy::copy_in_squares;
+use crate::parallel::{CHUNK, for_each_chunk, observer, worthwhile};
 use crate::shape::{Dims, broadcast};
 use crate::simd::{Isa, Kernel, Lanes, Simd, UpdateLanes, map_lanes, update_lanes};
 use crate::tensor::Tensor;
 
-/// Elements of a strided or repeated input that are gathered before the vectors run over them: 1 KiB on the stack for each input.
+/// Elements of a strided or repeated input that are gathered before the vectors run over them: 1 KiB on the stack for
+/// each input.
 const GATHER: usize = 256;
+/// Rows shorter than this are gathered too, several at a time: a call and a tail for each would cost more.
+const SHORT: usize = 64;
 
 /// `out[i] = f(x₀[i], …)` with the inputs broadcast against each other. See [`Lanes`] for an example.
 ///
@@ -20,7 +24,9 @@ pub fn map_n<const N: usize>(f: &impl Lanes<N>, x: [&Tensor; N]) -> Tensor {
     let shape = x.iter().try_fold(Dims::new(&[]), |shape, t| broadcast(&shape, t.shape()));
     let Some(shape) = shape else { panic!("map_n: shapes {:?} don't broadcast", x.map(Tensor::shape)) };
     let mut out = Tensor::for_overwrite(&shape);
-    let plan = Plan::new(&shape, x);
+    // Transposed inputs are put in order first: read row by row, each element would cost a cache line.
+    let ordered = x.map(copy_in_squares);
+    let plan = Plan::new(&shape, std::array::from_fn(|j| ordered[j].as_ref().unwrap_or(x[j])));
     Isa::current().dispatch(Map { f, plan, out: out.make_mut() });
     out
 }
@@ -53,20 +59,25 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
         #[inline(always)]
         fn run<S: Simd>(self, s: S) {
             let Update(f, state, x) = self;
-            split(s, f, state, x);
+            let work = state[0].len() * (M + N);
+            let seen = worthwhile(work).then(observer);
+            split(s, f, state, x, seen.as_ref());
         }
     }
-    /// Halves the arrays until they are one chunk long; the borders depend on the length alone.
+    /// Halves the arrays until they are one chunk long; the borders depend on the length alone. Without an observer of
+    /// the workers all stays on this thread.
     fn split<S: Simd, F: UpdateLanes<M, N>, const M: usize, const N: usize>(
         s: S,
         f: &F,
         state: [&mut [f32]; M],
         x: [&[f32]; N],
+        seen: Option<&(impl Fn() + Sync)>,
     ) {
         let n = state[0].len();
-        if n <= CHUNK || !crate::parallel::worthwhile(n * (M + N)) {
+        let Some(observe) = seen.filter(|_| n > CHUNK) else {
+            seen.inspect(|observe| observe());
             return update_lanes(s, f, state, x);
-        }
+        };
         let middle = (n / CHUNK).div_ceil(2) * CHUNK;
         let mut right = Vec::with_capacity(M);
         let left = state.map(|a| {
@@ -76,35 +87,24 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
         });
         let right: [&mut [f32]; M] = right.try_into().map_err(|_| ()).expect("one right half for each array");
         let (xl, xr) = (x.map(|a| &a[..middle]), x.map(|a| &a[middle..]));
-        rayon::join(|| split(s, f, left, xl), || split(s, f, right, xr));
+        let seen = Some(observe);
+        rayon::join(|| split(s, f, left, xl, seen), || split(s, f, right, xr, seen));
     }
     let lengths = || state.iter().map(|a| a.len()).chain(x.iter().map(|b| b.len()));
     assert!(lengths().all(|n| n == state[0].len()), "update_n: slices of {:?} elements", lengths().collect::<Vec<_>>());
     Isa::current().dispatch(Update(f, state, x));
 }
 
-/// A row-major copy of a view.
-pub(crate) fn copy(x: &Tensor) -> Tensor {
-    struct Identity;
-    impl Lanes<1> for Identity {
-        #[inline(always)]
-        fn lanes<S: Simd>(&self, _: S, [x]: [S::F; 1]) -> S::F {
-            x
-        }
-    }
-    map_n(&Identity, [x])
-}
-
 /// How N inputs are read under the output's shape: axes that lie alike in all of them are merged into one.
-struct Plan<'a, const N: usize> {
+pub(crate) struct Plan<'a, const N: usize> {
     /// The output's merged shape; the last axis is the row.
-    shape: Dims,
-    memory: [&'a [f32]; N],
-    strides: [Dims; N],
+    pub(crate) shape: Dims,
+    pub(crate) memory: [&'a [f32]; N],
+    pub(crate) strides: [Dims; N],
 }
 
 impl<'a, const N: usize> Plan<'a, N> {
-    fn new(shape: &Dims, x: [&'a Tensor; N]) -> Self {
+    pub(crate) fn new(shape: &Dims, x: [&'a Tensor; N]) -> Self {
         let all = x.map(|t| t.strides_under(shape));
         let mut merged: Vec<usize> = Vec::new();
         let mut strides: [Vec<usize>; N] = std::array::from_fn(|_| Vec::new());
@@ -126,6 +126,22 @@ impl<'a, const N: usize> Plan<'a, N> {
         }
         let strides = std::array::from_fn(|j| Dims::new(&strides[j]));
         Self { shape: Dims::new(&merged), memory: x.map(Tensor::memory), strides }
+    }
+
+    /// Copies what input `j` shows from element `at` of the output on.
+    fn gather(&self, j: usize, at: usize, to: &mut [f32]) {
+        let last = self.shape.len() - 1;
+        let (row_len, step) = (self.shape[last], self.strides[j][last]);
+        let (mut row, mut column, mut rest) = (at / row_len, at % row_len, to);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at_mut((row_len - column).min(rest.len()));
+            let from = &self.memory[j][self.row_starts(row)[j] + column * step..];
+            match step {
+                0 => now.fill(from[0]),
+                step => now.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &x)| *to = x),
+            }
+            (row, column, rest) = (row + 1, 0, later);
+        }
     }
 
     /// Where row `row` of each input begins.
@@ -158,30 +174,42 @@ impl<F: Lanes<N>, const N: usize> Kernel for Map<'_, F, N> {
     }
 }
 
-/// The elements of the output from `at` on, row by row.
+/// The elements of the output from `at` on, stretch by stretch: an input that lies there as the output does is read in
+/// place, another one is gathered first.
 fn map_chunk<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, plan: &Plan<'_, N>, mut at: usize, out: &mut [f32]) {
     let last = plan.shape.len() - 1;
     let row_len = plan.shape[last];
-    let steps = std::array::from_fn::<_, N, _>(|j| plan.strides[j][last]);
+    let lies_so = plan.strides.map(|strides| strides == plan.shape.row_major_strides());
+    let rows_lie_so = plan.strides.each_ref().map(|strides| strides[last] == 1);
+    // Long rows are read one by one; of short ones as many whole ones as fit go together, so that a call and a tail
+    // aren't paid for each, and an input that repeats one row is gathered once.
+    let short = row_len < SHORT;
+    let in_place = std::array::from_fn::<_, N, _>(|j| lies_so[j] || (rows_lie_so[j] && !short));
+    let most = match in_place.iter().all(|&yes| yes) {
+        true if !short || lies_so.iter().all(|&yes| yes) => usize::MAX,
+        _ => GATHER - if short { GATHER % row_len } else { 0 },
+    };
     let mut gathered = [[0.0f32; GATHER]; N];
+    // The place in memory of what each buffer begins with, and how much it holds; of stretches that the place determines.
+    let mut held = [(0, 0); N];
     let mut rest = out;
     while !rest.is_empty() {
         let (row, column) = (at / row_len, at % row_len);
+        let left = if short { usize::MAX } else { row_len - column };
+        let (now, later) = rest.split_at_mut(most.min(left).min(rest.len()));
+        let n = now.len();
         let starts = plan.row_starts(row);
-        let dense = steps.iter().all(|&step| step == 1);
-        let n = rest.len().min(row_len - column).min(if dense { usize::MAX } else { GATHER });
-        let (now, later) = rest.split_at_mut(n);
-        for j in 0..N {
-            let from = &plan.memory[j][starts[j] + column * steps[j]..];
-            match steps[j] {
-                1 => {}
-                0 => gathered[j][..n].fill(from[0]),
-                step => gathered[j][..n].iter_mut().zip(from.iter().step_by(step)).for_each(|(g, &x)| *g = x),
+        for j in (0..N).filter(|&j| !in_place[j]) {
+            let place = starts[j] + column * plan.strides[j][last];
+            let determined = !short || plan.strides[j][..last].iter().all(|&stride| stride == 0);
+            if !(determined && held[j].0 == place && held[j].1 >= n) {
+                plan.gather(j, at, &mut gathered[j][..n]);
+                held[j] = if determined { (place, n) } else { (0, 0) };
             }
         }
-        let slices = std::array::from_fn(|j| match steps[j] {
-            1 => &plan.memory[j][starts[j] + column..][..n],
-            _ => &gathered[j][..n],
+        let slices = std::array::from_fn(|j| match in_place[j] {
+            true => &plan.memory[j][starts[j] + column * plan.strides[j][last]..][..n],
+            false => &gathered[j][..n],
         });
         map_lanes(s, f, slices, now);
         at += n;

@@ -27,6 +27,9 @@ kernels! {
     Mul {} |_s, [a, b]: 2| a * b;
     Div {} |_s, [a, b]: 2| a / b;
     Neg {} |_s, [a]: 1| -a;
+    Scale { c } |_s, [a]: 1| a * c;
+    DivideBy { c } |_s, [a]: 1| a / c;
+    DivideInto { c } |_s, [a]: 1| c / a;
     /// scale·x + shift
     Affine { scale, shift } |s, [a]: 1| s.mul_add(scale, a, shift);
     Exp {} |s, [a]: 1| math::exp(s, a);
@@ -100,9 +103,8 @@ macro_rules! operators {
 operators! {
     Add add Add "add", |x: &Tensor, c: f32| x.affine(1.0, c), |c: f32, x: &Tensor| x.affine(1.0, c);
     Sub sub Sub "sub", |x: &Tensor, c: f32| x.affine(1.0, -c), |c: f32, x: &Tensor| x.affine(-1.0, c);
-    Mul mul Mul "mul", |x: &Tensor, c: f32| map_n(&Mul {}, [x, &Tensor::scalar(c)]), |c: f32, x: &Tensor| x * c;
-    Div div Div "div", |x: &Tensor, c: f32| map_n(&Div {}, [x, &Tensor::scalar(c)]),
-        |c: f32, x: &Tensor| map_n(&Div {}, [&Tensor::scalar(c), x]);
+    Mul mul Mul "mul", |x: &Tensor, c: f32| map_n(&Scale { c }, [x]), |c: f32, x: &Tensor| x * c;
+    Div div Div "div", |x: &Tensor, c: f32| map_n(&DivideBy { c }, [x]), |c: f32, x| map_n(&DivideInto { c }, [x]);
 }
 
 impl std::ops::Neg for &Tensor {

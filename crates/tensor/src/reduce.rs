@@ -181,6 +181,17 @@ impl<F: Fold> Kernel for Group<'_, F> {
                 }
             });
         }
+        if blocks == 1 && inner <= COLUMNS {
+            // Low stacks of rows: several to a task, and no tree.
+            let stacks = (4 * BLOCK).div_ceil(r * inner);
+            return for_each_chunk(out, stacks * inner, data.len(), |i, part| {
+                for (stack, out) in
+                    data[i * stacks * r * inner..].chunks_exact(r * inner).zip(part.chunks_exact_mut(inner))
+                {
+                    s.enter(Columns { f, data: stack, rows: r, inner, out });
+                }
+            });
+        }
         // partials (outer, blocks, inner), then the tree over blocks
         let mut partials = Tensor::for_overwrite(&[outer * blocks * inner]);
         let columns = inner.min(COLUMNS);
@@ -212,7 +223,9 @@ fn for_each_slot(slots: &mut [&mut [f32]], work: usize, task: impl Fn(usize, &mu
     use rayon::prelude::*;
     if slots.len() > 1 && crate::parallel::worthwhile(work) {
         let seen = crate::parallel::observer();
-        slots.par_iter_mut().enumerate().with_min_len(4).for_each(|(i, slot)| {
+        // Small slots are handed out several at a time.
+        let together = (4 * BLOCK * slots.len()).div_ceil(work);
+        slots.par_iter_mut().enumerate().with_min_len(together).for_each(|(i, slot)| {
             seen();
             task(i, slot)
         });

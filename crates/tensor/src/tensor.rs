@@ -98,10 +98,7 @@ impl Tensor {
     #[track_caller]
     pub fn randn(shape: impl AsRef<[usize]>, key: Key) -> Self {
         let mut t = Self::for_overwrite(shape.as_ref());
-        for (i, x) in t.make_mut().iter_mut().enumerate() {
-            let (u, v) = (key.uniform(2 * i as u64), key.uniform(2 * i as u64 + 1));
-            *x = (-2.0 * (1.0 - u).ln()).sqrt() * (std::f32::consts::TAU * v).cos();
-        }
+        random::normal_fill(key, t.make_mut());
         t
     }
 
@@ -201,7 +198,7 @@ impl Tensor {
             crate::buffer::count_copied(self.numel());
             *self = match self.as_slice() {
                 Some(data) => Tensor::from_slice(data, self.shape),
-                None => crate::map::copy(self),
+                None => crate::copy::copy(self),
             };
         }
         let (start, len) = (self.offset.min(self.buffer.as_slice().len()), self.numel());
@@ -213,7 +210,7 @@ impl Tensor {
 impl Tensor {
     /// Itself when contiguous, or else a row-major copy.
     pub fn contiguous(&self) -> Tensor {
-        if self.is_contiguous() { self.clone() } else { crate::map::copy(self) }
+        if self.is_contiguous() { self.clone() } else { crate::copy::copy(self) }
     }
 
     /// The same elements in row-major order under another shape; a view where the layout allows, or else a copy.

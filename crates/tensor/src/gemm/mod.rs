@@ -41,6 +41,7 @@ pub mod naive;
 mod pack;
 pub mod packed;
 pub mod parallel;
+mod row;
 mod scratch;
 pub mod simd;
 #[cfg(test)]

@@ -31,67 +31,80 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Pack { x, width, out } = self;
-        for r0 in (0..x.rows()).step_by(S::LANES) {
-            let rows = S::LANES.min(x.rows() - r0);
-            // A store of a whole vector may spill over the end of its row only where the next store mends that.
-            let spill = r0 == 0 || rows == S::LANES || width.is_multiple_of(S::LANES);
-            let strip = x.block(r0, 0, rows, x.cols());
-            if strip.row_stride() == 1 {
-                copy(s, strip, width, r0, spill, out);
-            } else if strip.col_stride() == 1 {
-                transpose(s, strip, width, r0, spill, out);
-            } else {
-                gather(strip, 0, width, r0, out);
-            }
+        if x.row_stride() == 1 || x.rows() == 1 {
+            copy(s, x, width, out);
+        } else if x.col_stride() == 1 {
+            transpose(s, x, width, out);
+        } else {
+            gather(x, 0, width, out);
         }
-    }
-}
-
-/// Writes one vector at `at`, whole where it may be.
-#[inline(always)]
-fn put<S: Simd>(s: S, out: &mut [f32], at: usize, rows: usize, spill: bool, x: S::F) {
-    if spill && at + S::LANES <= out.len() {
-        s.store(&mut out[at..], x);
-    } else {
-        s.store_part(&mut out[at..at + rows], x);
     }
 }
 
 /// The numbers of one k lie together.
 #[inline(always)]
-fn copy<S: Simd>(s: S, x: MatRef<'_>, width: usize, r0: usize, spill: bool, out: &mut [f32]) {
-    for k in 0..x.cols() {
-        let column = &x.data()[k * x.col_stride()..][..x.rows()];
-        let v = if column.len() == S::LANES { s.load(column) } else { s.load_part(column) };
-        put(s, out, k * width + r0, x.rows(), spill, v);
+fn copy<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
+    let (rows, depth) = (x.rows(), x.cols());
+    if rows == width && width == 2 * S::LANES {
+        // A whole panel of B.
+        for k in 0..depth {
+            // SAFETY: `rows` = 2·LANES numbers lie together at depth k of x, and `out` is depth·2·LANES long.
+            unsafe {
+                let (from, to) = (x.as_ptr().add(k * x.col_stride()), out.as_mut_ptr().add(k * width));
+                s.store_ptr(to, s.load_ptr(from));
+                s.store_ptr(to.add(S::LANES), s.load_ptr(from.add(S::LANES)));
+            }
+        }
+        return;
+    }
+    for k in 0..depth {
+        let (from, to) = (&x.data()[k * x.col_stride()..][..rows], &mut out[k * width..][..rows]);
+        for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
+            s.store_part(to, s.load_part(from));
+        }
     }
 }
 
 /// The numbers of one row lie together: squares of LANES × LANES are transposed, the rest is gathered.
 #[inline(always)]
-fn transpose<S: Simd>(s: S, x: MatRef<'_>, width: usize, r0: usize, spill: bool, out: &mut [f32]) {
+fn transpose<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
     let whole = x.cols() - x.cols() % S::LANES;
-    for k0 in (0..whole).step_by(S::LANES) {
-        let mut square = [s.splat(0.0); MAX_LANES];
-        for r in 0..S::LANES {
-            if r < x.rows() {
-                square[r] = s.load(&x.data()[r * x.row_stride() + k0..]);
+    for r0 in (0..x.rows()).step_by(S::LANES) {
+        let rows = S::LANES.min(x.rows() - r0);
+        // Stores of whole vectors may spill over into the next depth where the next store mends that.
+        let may_spill = rows == S::LANES || r0 == 0;
+        for k0 in (0..whole).step_by(S::LANES) {
+            let mut square = [s.splat(0.0); MAX_LANES];
+            let strip = x.block(r0, k0, rows, S::LANES);
+            for r in 0..S::LANES {
+                if r < rows {
+                    // SAFETY: the strip has this row, of LANES contiguous floats.
+                    square[r] = unsafe { s.load_ptr(strip.as_ptr().add(r * strip.row_stride())) };
+                }
+            }
+            s.transpose(&mut square[..S::LANES]);
+            let end = (k0 + S::LANES - 1) * width + r0 + S::LANES;
+            if may_spill && end <= out.len() {
+                for k in 0..S::LANES {
+                    // SAFETY: the last of these stores ends at `end`, which the line above checked.
+                    unsafe { s.store_ptr(out.as_mut_ptr().add((k0 + k) * width + r0), square[k]) };
+                }
+            } else {
+                for k in 0..S::LANES {
+                    s.store_part(&mut out[(k0 + k) * width + r0..][..rows], square[k]);
+                }
             }
         }
-        s.transpose(&mut square[..S::LANES]);
-        for k in 0..S::LANES {
-            put(s, out, (k0 + k) * width + r0, x.rows(), spill, square[k]);
-        }
     }
-    gather(x, whole, width, r0, out);
+    gather(x, whole, width, out);
 }
 
 /// Any strides, from depth `k0` on.
 #[inline(always)]
-fn gather(x: MatRef<'_>, k0: usize, width: usize, r0: usize, out: &mut [f32]) {
+fn gather(x: MatRef<'_>, k0: usize, width: usize, out: &mut [f32]) {
     for k in k0..x.cols() {
-        for r in 0..x.rows() {
-            out[k * width + r0 + r] = x.at(r, k);
+        for (r, out) in out[k * width..][..x.rows()].iter_mut().enumerate() {
+            *out = x.at(r, k);
         }
     }
 }

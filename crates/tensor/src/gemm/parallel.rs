@@ -1,7 +1,8 @@
 //! Rung 5, the top: tiles handed out to threads, and no copy where none pays.
 
-use super::blocking::{Panels, TileShape, floats_in_l3, k_blocks};
+use super::blocking::{Panels, TileShape, floats_in_l3, k_blocks, rows_in_l2};
 use super::pack::pack_panel;
+use super::row::{columns_at_once, row_times};
 use super::scratch::with_scratch;
 use super::simd::Finish;
 use super::tile::{Tile, tile_fn};
@@ -10,10 +11,18 @@ use crate::simd::{Isa, Kernel, Simd};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of C in a task: two panels of AVX-512, 14 KiB of A per 64 of depth.
-const TASK_ROWS: usize = 56;
-/// Columns of C in a task.
+/// Rows of C in a task at most: 112 × 512 floats of A are 224 KiB of the second-level cache.
+const TASK_ROWS: usize = 112;
+/// Columns of C in a task at most.
 const TASK_COLS: usize = 256;
+/// Tasks that a product is cut into, where each of them is still [`TASK_WORK`].
+const TASKS: usize = 16;
+/// Multiply-adds in a task at least: about 8 µs.
+const TASK_WORK: usize = 1 << 20;
+/// Floats to pack in a task at least: about 5 µs.
+const PACK_TASK: usize = 1 << 15;
+/// Rows up to which a panel of B is used by one task only.
+const FEW_ROWS: usize = 56;
 /// Blocks of k that are packed at once at most.
 const BLOCKS_AT_ONCE: usize = 4;
 
@@ -25,7 +34,7 @@ const BLOCKS_AT_ONCE: usize = 4;
 ///    bits do not depend on their number.
 /// 2. A and B are packed first, by all threads, as deep as fits the third-level cache: one meeting of the threads for each
 ///    few megabytes instead of one for each block of k.
-/// 3. With at most [`TASK_ROWS`] rows a panel of B would be used by one task only. Row-major B is then read where it
+/// 3. With at most [`FEW_ROWS`] rows a panel of B would be used by one task only. Row-major B is then read where it
 ///    lies; otherwise the task packs the panel itself and uses it while it is in the nearest cache. So M = 1 with B
 ///    transposed reads B once, at memory speed.
 /// 4. A single column is computed as a single row, from C^T = B^T·A^T.
@@ -36,7 +45,8 @@ const BLOCKS_AT_ONCE: usize = 4;
 #[track_caller]
 pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
-    let work = c.rows() * c.cols() * a.cols();
+    // A single row or column waits for memory, so it is worth a second thread earlier.
+    let work = c.rows() * c.cols() * a.cols() * if c.rows() == 1 || c.cols() == 1 { 8 } else { 1 };
     let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
     isa.dispatch(Product { a, b, c, epilogue, parallel });
 }
@@ -90,15 +100,25 @@ impl Product<'_> {
                 Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
             });
         }
+        if let (1, Some(run)) = (m, columns_at_once(&b)) {
+            let c = SharedMut(c.tile_ptr(0..1, 0..n));
+            return for_each(parallel, n.div_ceil(run), |t| {
+                let j = t * run..n.min((t + 1) * run);
+                let epilogue = &Epilogue { bias: epilogue.bias.map(|bias| &bias[j.clone()]), ..*epilogue };
+                // SAFETY: columns j are inside C's only row, and this task's alone.
+                let c = unsafe { c.slice(j.start, j.len()) };
+                row_times(s, a, b.block(0, j.start, k, j.len()), c, epilogue);
+            });
+        }
         let shape = const { TileShape::of(S::ISA, S::LANES) };
-        let b_panels = match (m <= TASK_ROWS, b.col_stride() == 1) {
+        let b_panels = match (m <= FEW_ROWS, b.col_stride() == 1) {
             (false, _) => BPanels::Shared,
             (true, true) => BPanels::InPlace,
             (true, false) => BPanels::Own,
         };
         // Some whole blocks of k, then as many rows and columns as the share of the third-level cache holds at that depth.
         let deep = k.clamp(1, BLOCKS_AT_ONCE * super::block_depth(k).max(1));
-        let mc = (floats_in_l3() / deep).max(TASK_ROWS).min(m);
+        let mc = (floats_in_l3() / deep).max(FEW_ROWS).min(m);
         let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
         let shared = b_panels == BPanels::Shared;
         let b_len = if shared { nc * deep } else { 0 };
@@ -130,12 +150,10 @@ impl Product<'_> {
                             c_stride,
                             epilogue,
                         };
-                        let b_count = if shared && i0 == 0 { cols.count } else { 0 };
-                        for_each(parallel, rows.count + b_count, |p| {
-                            if p < b_count { part.pack_b(p) } else { part.pack_a(p - b_count) }
-                        });
-                        let (tasks, across) = part.tasks();
-                        for_each(parallel, tasks, |t| part.task(t, across));
+                        part.pack(parallel, shared && i0 == 0);
+                        let tasks =
+                            if parallel { part.tasks() } else { (rows.start(rows.count).div_ceil(rows_in_l2()), 1) };
+                        for_each(parallel, tasks.0 * tasks.1, |t| part.task(t, tasks));
                     }
                 }
             }
@@ -219,6 +237,21 @@ impl<S: Simd> Part<'_, S> {
         self.shape.panel_width(self.cols.range(p).len())
     }
 
+    /// Packs all panels of A, and of B where asked to, some of them in a task.
+    fn pack(&self, parallel: bool, b_too: bool) {
+        let group = |width: usize| PACK_TASK.div_ceil(width * self.deep.len().max(1));
+        let (a_group, b_group) = (group(self.shape.mr), group(self.shape.nr));
+        let b_tasks = if b_too { self.cols.count.div_ceil(b_group) } else { 0 };
+        for_each(parallel, b_tasks + self.rows.count.div_ceil(a_group), |t| {
+            let panels = |t: usize, group: usize, count: usize| t * group..count.min((t + 1) * group);
+            if t < b_tasks {
+                panels(t, b_group, self.cols.count).for_each(|p| self.pack_b(p));
+            } else {
+                panels(t - b_tasks, a_group, self.rows.count).for_each(|p| self.pack_a(p));
+            }
+        });
+    }
+
     fn pack_a(&self, p: usize) {
         let i = self.rows.range(p);
         for block in self.blocks() {
@@ -244,16 +277,21 @@ impl<S: Simd> Part<'_, S> {
         pack_panel(self.s, panel, self.width(p), out);
     }
 
-    /// How many tasks there are, and how many of them lie side by side.
+    /// How many rectangles there are below each other, and side by side. Few rows are one: each panel of B is packed
+    /// once then.
     fn tasks(&self) -> (usize, usize) {
-        let down = self.rows.start(self.rows.count).div_ceil(TASK_ROWS);
-        let across = self.cols.start(self.cols.count).div_ceil(TASK_COLS);
-        (down * across, across)
+        let (m, n) = (self.rows.start(self.rows.count), self.cols.start(self.cols.count));
+        let (mut down, mut across) = (m.div_ceil(TASK_ROWS), n.div_ceil(TASK_COLS));
+        let enough = TASKS.min(m * n * self.deep.len() / TASK_WORK);
+        while down * across < enough && (down < self.rows.count || across < self.cols.count) {
+            let taller = m * across > n * down && self.b_panels == BPanels::Shared;
+            if taller && down < self.rows.count || across == self.cols.count { down += 1 } else { across += 1 }
+        }
+        (down, across)
     }
 
     /// One rectangle of C, over all blocks of k in order.
-    fn task(&self, t: usize, across: usize) {
-        let down = self.tasks().0 / across;
+    fn task(&self, t: usize, (down, across): (usize, usize)) {
         let share = |panels: usize, parts: usize, part: usize| part * panels / parts..(part + 1) * panels / parts;
         let (rows, cols) = (share(self.rows.count, down, t / across), share(self.cols.count, across, t % across));
         for block in self.blocks() {

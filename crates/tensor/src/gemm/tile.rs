@@ -76,6 +76,21 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(s: S, tile: Tile<'_>) 
     s.enter(Micro::<MR, NV>(tile));
 }
 
+/// Floats in a cache line.
+const LINE: usize = 16;
+
+/// Asks for the cache line at `address`, which need not be valid.
+#[inline(always)]
+fn prefetch(address: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64, and a prefetch never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast())
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 struct Micro<'a, const MR: usize, const NV: usize>(Tile<'a>);
 
 impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
@@ -83,6 +98,12 @@ impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Tile { k, mut a, a_step, mut b, b_step, c, c_stride, cols, add, bias, relu } = self.0;
+        // C is not needed until the sums are done; its rows are fetched meanwhile.
+        for i in 0..MR {
+            for v in 0..NV.div_ceil(LINE / S::LANES) {
+                prefetch(c.wrapping_add(i * c_stride + v * LINE));
+            }
+        }
         let mut sums = [[s.splat(0.0); NV]; MR];
         for _ in 0..k {
             // SAFETY: the maker of the tile vouches for MR floats at `a` and NV vectors at `b` for each of the k steps.

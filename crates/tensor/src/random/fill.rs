@@ -1,5 +1,6 @@
 //! Filling slices in parallel: fixed blocks of positions, whole tiles within them.
 
+use super::distribution::{Distribution, Gumbel, Logistic, Normal, Uniform};
 use super::{Key, NUMBERS, philox::philox};
 use crate::simd::{Isa, Kernel, Simd};
 use rayon::prelude::*;
@@ -10,12 +11,6 @@ const LANES: usize = 16;
 const TILE: usize = 4 * LANES;
 /// Positions of one task: 64 KiB of output, some 10 µs of work.
 const TASK: usize = 256 * TILE;
-
-/// The upper 24 bits as a number of [0, 1).
-#[inline(always)]
-pub(super) fn uniform_of_bits(bits: u32) -> f32 {
-    (bits >> 8) as f32 * (1.0 / 16_777_216.0)
-}
 
 /// Writes [`key.uniform(i)`](Key::uniform) to `out[i]`: independent numbers, uniform on [0, 1).
 ///
@@ -30,21 +25,46 @@ pub fn uniform_fill(key: Key, out: &mut [f32]) {
     fill(key, out, Uniform);
 }
 
-/// How the 64 words of a tile become 64 numbers. What it computes must not depend on the instruction set.
-trait Distribution: Copy + Send + Sync {
-    fn tile<S: Simd>(self, s: S, words: &[[u32; LANES]; 4], out: &mut [f32; TILE]);
+/// Writes [`key.normal(i)`](Key::normal) to `out[i]`: independent numbers of N(0, 1).
+///
+/// ```
+/// use glassbox_tensor::random::{Key, normal_fill};
+/// let mut z = vec![0.0; 10_000];
+/// normal_fill(Key::new(1), &mut z);
+/// let variance = z.iter().map(|z| z * z).sum::<f32>() / 10_000.0;
+/// assert!((variance - 1.0).abs() < 0.05);
+/// ```
+pub fn normal_fill(key: Key, out: &mut [f32]) {
+    fill(key, out, Normal);
 }
 
-#[derive(Clone, Copy)]
-struct Uniform;
+/// Writes [`key.gumbel(i)`](Key::gumbel) to `out[i]`: independent numbers of Gumbel's distribution.
+///
+/// The index of the largest of `logits[i] + g[i]` is a draw from softmax(logits) (Gumbel 1954).
+///
+/// ```
+/// use glassbox_tensor::random::{Key, gumbel_fill};
+/// let logits = [0.0, f32::ln(3.0)]; // probabilities ¼ and ¾
+/// let mut g = vec![0.0; 20_000];
+/// gumbel_fill(Key::new(1), &mut g);
+/// let second = g.chunks(2).filter(|g| logits[1] + g[1] > logits[0] + g[0]).count();
+/// assert!((second as f32 / 10_000.0 - 0.75).abs() < 0.02);
+/// ```
+pub fn gumbel_fill(key: Key, out: &mut [f32]) {
+    fill(key, out, Gumbel);
+}
 
-impl Distribution for Uniform {
-    #[inline(always)]
-    fn tile<S: Simd>(self, _: S, words: &[[u32; LANES]; 4], out: &mut [f32; TILE]) {
-        for (out, word) in out.iter_mut().zip(words.as_flattened()) {
-            *out = uniform_of_bits(*word);
-        }
-    }
+/// Writes [`key.logistic(i)`](Key::logistic) to `out[i]`: independent numbers of the logistic distribution.
+///
+/// ```
+/// use glassbox_tensor::random::{Key, logistic_fill};
+/// let mut x = vec![0.0; 10_000];
+/// logistic_fill(Key::new(1), &mut x);
+/// let above_ln_3 = x.iter().filter(|&&x| x > f32::ln(3.0)).count(); // 1 − σ(ln 3) = ¼
+/// assert!((above_ln_3 as f32 / 10_000.0 - 0.25).abs() < 0.02);
+/// ```
+pub fn logistic_fill(key: Key, out: &mut [f32]) {
+    fill(key, out, Logistic);
 }
 
 /// `out[i]` = the number at position i, in parallel. Tasks begin at fixed positions, and a position alone determines its
@@ -71,20 +91,26 @@ impl<D: Distribution> Kernel for Fill<'_, D> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut counter = (self.first / 4) as u64;
-        let mut next = |out: &mut [f32; TILE]| {
+        let mut tile = [0.0; TILE];
+        for (i, out) in self.out.chunks_mut(TILE).enumerate() {
+            let counter = (self.first / 4 + i * LANES) as u64;
             // A tile's counters differ in their lowest four bits alone, so nothing carries.
             let low = std::array::from_fn(|lane| counter as u32 | lane as u32);
             let words = philox([low, [(counter >> 32) as u32; LANES], [0; LANES], [NUMBERS; LANES]], self.key.words());
-            self.distribution.tile(s, &words, out);
-            counter += LANES as u64;
-        };
-        let (tiles, rest) = self.out.as_chunks_mut::<TILE>();
-        tiles.iter_mut().for_each(&mut next);
-        if !rest.is_empty() {
-            let mut tile = [0.0; TILE];
-            next(&mut tile);
-            rest.copy_from_slice(&tile[..rest.len()]);
+            for lane in (0..LANES).step_by(S::LANES) {
+                let [a, b, c, d] = &words;
+                let [a, b, c, d] = [load(s, &a[lane..]), load(s, &b[lane..]), load(s, &c[lane..]), load(s, &d[lane..])];
+                for (w, x) in self.distribution.numbers(s, [a, b, c, d]).into_iter().enumerate() {
+                    s.store(&mut tile[w * LANES + lane..], x);
+                }
+            }
+            out.copy_from_slice(&tile[..out.len()]);
         }
     }
+}
+
+/// A vector of words.
+#[inline(always)]
+fn load<S: Simd>(s: S, words: &[u32]) -> S::I {
+    s.bits(s.load(bytemuck::cast_slice(words)))
 }

@@ -24,17 +24,28 @@
 //! A key of 64 bits names a stream of 2⁶⁴ positions. Philox makes four words from one counter, and vectors hold up to 16
 //! lanes, so 64 positions form a *tile* of 16 counters: position p is word ⌊p / 16⌋ mod 4 of the counter
 //! 16·⌊p / 64⌋ + p mod 16. Then each word of 16 neighbouring counters is stored as it is computed, without a transpose.
+//!
+//! The bits of every number are the same on every instruction set and on every number of threads.
 
+mod distribution;
 mod fill;
 mod philox;
 
-pub use fill::uniform_fill;
+pub use fill::{gumbel_fill, logistic_fill, normal_fill, uniform_fill};
 
+use crate::simd::Scalar;
+use distribution::{Distribution, Gumbel, Logistic, Normal, Uniform};
 use philox::philox;
 
 /// The last counter word says what the bits are for, so that no stream of numbers contains another one's key.
 const NUMBERS: u32 = 0;
 const KEYS: u32 = 1;
+
+/// Which block holds the word of `position`, and which of the block's four words it is.
+#[inline]
+fn place(position: u64) -> (u64, usize) {
+    (position / 64 * 16 + position % 16, (position / 16 % 4) as usize)
+}
 
 /// The name of a stream of random numbers.
 ///
@@ -51,7 +62,7 @@ impl Key {
     /// The key numbered `index` among the 2⁶⁴ substreams of this one.
     ///
     /// Drawn by Philox itself: 64 bits of the block (index, 0, 1) under this key, where the numbers of this key use the
-    /// blocks (·, ·, 0). Of n keys made so, two are equal with probability n² / 2⁶⁵: one in 36 million for a million keys.
+    /// blocks (·, ·, 0). Of n keys made so, two are equal with probability n² / 2⁶⁵: one in 37 million for a million keys.
     ///
     /// ```
     /// # use glassbox_tensor::random::Key;
@@ -82,7 +93,43 @@ impl Key {
     /// ```
     #[inline]
     pub fn uniform(self, position: u64) -> f32 {
-        fill::uniform_of_bits(self.bits(position))
+        self.number(position, Uniform)
+    }
+
+    /// A number of the normal distribution N(0, 1), by Box and Muller's formula.
+    ///
+    /// ```text
+    /// density e^(−x²/2) / √(2π),   mean 0,   variance 1
+    /// ```
+    ///
+    /// |x| ≤ 6.66, beyond which lie 2.7 · 10⁻¹¹ of the distribution.
+    #[inline]
+    pub fn normal(self, position: u64) -> f32 {
+        self.number(position, Normal)
+    }
+
+    /// A number of Gumbel's distribution: −ln(−ln u) of a uniform u.
+    ///
+    /// ```text
+    /// P(X ≤ x) = exp(−e⁻ˣ),   mean γ = 0.5772,   variance π²/6
+    /// ```
+    ///
+    /// From −2.81 to 22.18, outside of which lie 6 · 10⁻⁸ and 2.3 · 10⁻¹⁰ of the distribution.
+    #[inline]
+    pub fn gumbel(self, position: u64) -> f32 {
+        self.number(position, Gumbel)
+    }
+
+    /// A number of the logistic distribution: ln(u / (1 − u)) of a uniform u.
+    ///
+    /// ```text
+    /// P(X ≤ x) = σ(x) = 1 / (1 + e⁻ˣ),   mean 0,   variance π²/3
+    /// ```
+    ///
+    /// |x| ≤ 22.88, beyond which lie 2.3 · 10⁻¹⁰ of the distribution.
+    #[inline]
+    pub fn logistic(self, position: u64) -> f32 {
+        self.number(position, Logistic)
     }
 
     /// A number of 0, 1, …, n − 1, each exactly equally likely.
@@ -137,10 +184,18 @@ impl Key {
         order
     }
 
+    /// The number of `position` as the fills compute it, from the scalar token.
+    #[inline]
+    fn number(self, position: u64, distribution: impl Distribution) -> f32 {
+        let (block, word) = place(position);
+        distribution.numbers(Scalar, self.block(block, 0, NUMBERS).map(|word| word as i32))[word]
+    }
+
     /// The word of `position` in the numbers' stream; attempts after the first are other words for the same position.
     #[inline]
     fn attempt(self, position: u64, attempt: u32) -> u32 {
-        self.block(position / 64 * 16 + position % 16, attempt, NUMBERS)[position as usize / 16 % 4]
+        let (block, word) = place(position);
+        self.block(block, attempt, NUMBERS)[word]
     }
 
     /// One Philox block.

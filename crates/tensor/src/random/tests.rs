@@ -1,4 +1,6 @@
-//! What holds for every stream, and how the numbers are distributed.
+//! What holds for every stream of numbers: where they stand, that they are independent, that integers are fair.
+
+mod distributions;
 
 use super::*;
 use crate::simd::Isa;
@@ -18,7 +20,12 @@ fn chi_square_limit(cells: usize) -> f64 {
 
 type Fill = (&'static str, fn(Key, &mut [f32]), fn(Key, u64) -> f32);
 /// Every fill, with the function of one position that it must agree with.
-const FILLS: &[Fill] = &[("uniform", uniform_fill, Key::uniform)];
+const FILLS: [Fill; 4] = [
+    ("uniform", uniform_fill, Key::uniform),
+    ("normal", normal_fill, Key::normal),
+    ("gumbel", gumbel_fill, Key::gumbel),
+    ("logistic", logistic_fill, Key::logistic),
+];
 
 fn filled(fill: fn(Key, &mut [f32]), key: Key, n: usize) -> Vec<f32> {
     let mut out = vec![f32::NAN; n];
@@ -30,9 +37,15 @@ fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|x| x.to_bits()).collect()
 }
 
+/// The correlation of two uniform or standardised samples, given each one's mean and variance.
+fn correlation(a: &[f32], b: &[f32], mean: f64, variance: f64) -> f64 {
+    let centred = |x: f32| f64::from(x) - mean;
+    a.iter().zip(b).map(|(&a, &b)| centred(a) * centred(b)).sum::<f64>() / (a.len() as f64 * variance)
+}
+
 #[test]
 fn a_fill_is_the_function_of_the_position_on_every_instruction_set() {
-    for &(name, fill, at) in FILLS {
+    for (name, fill, at) in FILLS {
         let key = Key::new(11).fold(5);
         for isa in Isa::available() {
             let x = isa.with(|| filled(fill, key, 50_001));
@@ -45,7 +58,7 @@ fn a_fill_is_the_function_of_the_position_on_every_instruction_set() {
 
 #[test]
 fn a_fill_is_a_prefix_of_every_longer_fill() {
-    for &(name, fill, _) in FILLS {
+    for (name, fill, _) in FILLS {
         let long = bits(&filled(fill, Key::new(3), 40_000));
         for n in [0, 1, 2, 15, 16, 17, 63, 64, 65, 127, 16_383, 16_384, 16_385, 39_999] {
             assert_eq!(bits(&filled(fill, Key::new(3), n)), long[..n], "{name}: {n}");
@@ -55,7 +68,7 @@ fn a_fill_is_a_prefix_of_every_longer_fill() {
 
 #[test]
 fn threads_cannot_be_seen_in_the_bits() {
-    for &(name, fill, _) in FILLS {
+    for (name, fill, _) in FILLS {
         let draw = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             bits(&pool.install(|| filled(fill, Key::new(9), 200_000)))
@@ -102,10 +115,7 @@ fn uniform_numbers_fill_the_unit_interval_evenly() {
 fn neighbours_and_substreams_are_uncorrelated() {
     let n = 1 << 18;
     let limit = 5.0 / (n as f64).sqrt();
-    let correlation = |a: &[f32], b: &[f32]| {
-        let centred = |x: f32| f64::from(x) - 0.5;
-        12.0 * a.iter().zip(b).map(|(&a, &b)| centred(a) * centred(b)).sum::<f64>() / a.len() as f64
-    };
+    let correlation = |a: &[f32], b: &[f32]| correlation(a, b, 0.5, 1.0 / 12.0);
     let draw = |key| filled(uniform_fill, key, n);
     let key = Key::new(1);
     let x = draw(key);
