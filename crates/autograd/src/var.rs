@@ -65,7 +65,6 @@ pub(crate) struct Edge {
 /// An operation with what it kept, behind one type for all.
 pub(crate) trait Applied {
     fn name(&self) -> &'static str;
-    fn describe(&self) -> String;
     fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads;
     fn replay(&self, inputs: &[ArrayD<f64>]) -> ArrayD<f64>;
 }
@@ -80,10 +79,6 @@ struct ApplyOf<O: Op> {
 impl<O: Op> Applied for ApplyOf<O> {
     fn name(&self) -> &'static str {
         O::INFO.name
-    }
-
-    fn describe(&self) -> String {
-        format!("{:?}", self.op)
     }
 
     fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads {

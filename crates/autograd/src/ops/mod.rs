@@ -10,7 +10,8 @@ macro_rules! operations {
 
         /// Every operation of this crate, in the list's order.
         pub fn registry() -> &'static [&'static dyn OpEntry] {
-            &[$(&$name::INFO),+]
+            static ALL: &[&dyn OpEntry] = &[$(&$name::INFO),+];
+            ALL
         }
 
         #[cfg(test)]
@@ -21,10 +22,30 @@ macro_rules! operations {
 }
 
 operations! {
+    adam_step
     add
+    affine
+    bce_with_logits
+    div
     exp
+    expand
+    gaussian_kl
+    linear
+    ln
     matmul
+    mul
+    neg
+    permute
+    relu
+    reparameterize
+    reshape
+    sigmoid
+    softmax
+    softplus
+    square
+    sub
     sum
+    tanh
 }
 
 #[cfg(test)]
