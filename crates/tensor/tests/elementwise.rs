@@ -249,6 +249,17 @@ fn large_inputs_agree_with_small_ones() {
             }
         }
     }
+    // Short rows are gathered several at a time; tasks begin in the middle of a row.
+    for layout in Layout::ALL {
+        let x = layout.tensor(&[5000, 7], (-10.0, 10.0), 6);
+        for shape in [&[7][..], &[5000, 1], &[1]] {
+            let y = layout.tensor(shape, (0.5, 2.0), 7);
+            for (name, op, reference) in BINARY {
+                let want = layouts::broadcast2(&f64s(&x), &f64s(&y), reference);
+                assert_within_ulp(&op(&x, &y), &want, ROUNDED, &format!("{name}, {shape:?}, {layout:?}"));
+            }
+        }
+    }
     let n = 100_001;
     let [x, m, g] = [0, 1, 2].map(|i| values(n, (-1.0, 1.0), i));
     let (mut x2, mut m2) = (x.clone(), m.clone());

@@ -1,5 +1,6 @@
 //! Views against ndarray, and copy-on-write: what is written through one view never shows in another.
 
+use glassbox_tensor::simd::Isa;
 use glassbox_tensor::{Tensor, copied_bytes};
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
 use proptest::prelude::*;
@@ -205,6 +206,30 @@ fn views_share_memory_and_copies_do_not() {
     assert!(!x.t().reshape([24]).shares_memory_with(&x), "no strides show a transposed matrix as one row");
     assert!(!x.t().contiguous().shares_memory_with(&x));
     assert!(x.contiguous().shares_memory_with(&x));
+}
+
+/// Large ones are copied in squares, on every instruction set.
+#[test]
+fn copies_of_large_views_are_what_they_show() {
+    for shape in [&[70, 83][..], &[64, 64], &[1, 5000, 3], &[20, 33, 37], &[2, 48, 1, 64], &[7, 5, 11, 13]] {
+        let (t, a) = pair(shape);
+        for n in 0..24 {
+            let axes = order(n, shape.len());
+            let (t, a) = (t.permute(&axes), a.clone().permuted_axes(IxDyn(&axes)));
+            let last = shape.len() - 1;
+            for isa in Isa::available() {
+                isa.with(|| {
+                    assert_eq!(t.to_vec(), elements(&a), "{shape:?}, {axes:?}, {isa:?}");
+                    let part = t.shape()[last] / 2;
+                    if part > 0 {
+                        let a = a.slice_axis(Axis(last), Slice::from(part..)).to_owned();
+                        let part = t.narrow(-1, part, t.shape()[last] - part);
+                        assert_eq!(part.to_vec(), elements(&a), "{shape:?}, {axes:?}, narrowed, {isa:?}");
+                    }
+                });
+            }
+        }
+    }
 }
 
 #[test]
