@@ -91,7 +91,7 @@ impl Var {
     }
 }
 
-/// ½·(mu² + e^logvar + sign·(1 + logvar)), with |logvar| for a sign of +1.
+/// ½·(mu² + e^logvar + last(logvar)).
 fn combine(x: &[ArrayD<f64>], last: impl Fn(f64) -> f64) -> ArrayD<f64> {
     let mut y = x[0].clone();
     y.zip_mut_with(&x[1], |mu, &logvar| *mu = 0.5 * (*mu * *mu + logvar.exp() + last(logvar)));

@@ -22,7 +22,7 @@ impl Op for Reparameterize {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
 
-    // e^(logvar/2) is computed again: reading a third tensor would take longer than the exponential
+    // e^(logvar/2) is computed again: to keep it would take a second output of the forward pass
     fn keep(&self, needs: &[bool]) -> Keep {
         Keep::NOTHING.input_if(1, needs[1] || needs[2]).input_if(2, needs[1])
     }

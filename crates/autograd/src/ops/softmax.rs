@@ -35,7 +35,7 @@ impl Op for Softmax {
         [Some(y * &(dy - &dot))].into()
     }
 
-    // along the last axis, where a row lies in one piece: two passes instead of five
+    // along the last axis, where a row lies in one piece: one kernel instead of four
     fn backward_fused(&self, kept: &Kept<'_, ()>, dy: &Tensor, _: &[bool]) -> Option<TensorGrads> {
         let y = kept.y().value();
         let last = axis_index("softmax", self.axis, y.rank()) + 1 == y.rank();
