@@ -1,0 +1,130 @@
+//! What a layer is made of: parameters, which are learned, and buffers, which are only kept.
+
+use glassbox_autograd::{LeafId, Var};
+use glassbox_tensor::Tensor;
+
+/// A tensor which is learned: plain data, with an identity that stays while the values change.
+///
+/// [`var`](Param::var) makes a leaf of that identity. Using a parameter twice in one loss makes two leaves, whose
+/// gradients add into one:
+///
+/// ```
+/// use glassbox_nn::Param;
+/// use glassbox_tensor::Tensor;
+///
+/// let w = Param::new(Tensor::from_slice(&[3.0], [1]));
+/// let loss = (&w.var() * &w.var()).sum_all(); // w²
+/// let grads = loss.backward();
+/// assert_eq!(grads.get(w.id()).map(Tensor::item), Some(6.0)); // 2w
+/// ```
+#[derive(Debug)]
+pub struct Param {
+    id: LeafId,
+    value: Tensor,
+    frozen: bool,
+}
+
+impl Param {
+    /// A parameter with this initial value, and an identity of its own.
+    pub fn new(value: Tensor) -> Self {
+        Self { id: LeafId::fresh(), value, frozen: false }
+    }
+
+    /// The parameter in a graph: a leaf of its identity, or a constant while it is frozen, so that nothing is kept for
+    /// a gradient that nobody wants. The values are shared, not copied.
+    pub fn var(&self) -> Var {
+        if self.frozen { Var::constant(self.value.clone()) } else { Var::leaf(self.id, self.value.clone()) }
+    }
+
+    /// Its values.
+    pub fn value(&self) -> &Tensor {
+        &self.value
+    }
+
+    /// Its values, to be changed in place. This copies nothing as long as no graph holds them, as after `backward`.
+    pub fn value_mut(&mut self) -> &mut Tensor {
+        &mut self.value
+    }
+
+    /// Replaces its values.
+    ///
+    /// # Panics
+    /// If the shape differs: whoever knows the parameter by its identity knows it by its shape.
+    #[track_caller]
+    pub fn set_value(&mut self, value: Tensor) {
+        assert_same_shape("Param::set_value", &self.value, &value);
+        self.value = value;
+    }
+
+    /// Its identity: the key to its gradient in `Gradients`, and to its moments in an optimiser.
+    pub fn id(&self) -> LeafId {
+        self.id
+    }
+
+    /// Whether it is left as it is by every optimiser.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Leaves it as it is from now on: no gradient, no step, no complaint that the loss did not reach it.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Learns it again.
+    pub fn unfreeze(&mut self) {
+        self.frozen = false;
+    }
+}
+
+/// A clone is another parameter which begins with the same values (shared until one of them changes). It has an
+/// identity of its own: two models must not add into one gradient.
+impl Clone for Param {
+    fn clone(&self) -> Self {
+        Self { id: LeafId::fresh(), value: self.value.clone(), frozen: self.frozen }
+    }
+}
+
+/// A tensor which is kept with the model and not learned, such as a running mean: visited and saved like a parameter,
+/// never given to an optimiser.
+#[derive(Debug, Clone)]
+pub struct Buffer {
+    value: Tensor,
+}
+
+impl Buffer {
+    /// A buffer with this initial value.
+    pub fn new(value: Tensor) -> Self {
+        Self { value }
+    }
+
+    /// Its values.
+    pub fn value(&self) -> &Tensor {
+        &self.value
+    }
+
+    /// Its values, to be changed in place.
+    pub fn value_mut(&mut self) -> &mut Tensor {
+        &mut self.value
+    }
+
+    /// Replaces its values.
+    ///
+    /// # Panics
+    /// If the shape differs.
+    #[track_caller]
+    pub fn set_value(&mut self, value: Tensor) {
+        assert_same_shape("Buffer::set_value", &self.value, &value);
+        self.value = value;
+    }
+}
+
+#[track_caller]
+fn assert_same_shape(what: &str, old: &Tensor, new: &Tensor) {
+    assert!(
+        old.shape() == new.shape(),
+        "{what}: the new value has shape {:?}, the old one {:?}; reshape it, or make a new one",
+        new.shape(),
+        old.shape()
+    );
+}
