@@ -31,7 +31,7 @@ impl Reduction {
             },
         };
         assert!(divisor > 0, "{self:?} of a loss of shape {:?}: there is nothing to average", elements.shape());
-        (1.0 / divisor as f32) * &elements.sum_all()
+        (1.0 / divisor as f64) as f32 * &elements.sum_all()
     }
 }
 

@@ -41,6 +41,10 @@ impl SafetensorsFile {
         let io = |source| CheckpointError::Io { path: path.clone(), doing: "read", source };
         let malformed = |problem: String| CheckpointError::Malformed { path: path.clone(), problem };
 
+        // Asked before opening: opening a pipe waits until somebody writes to it.
+        if !fs::metadata(&path).map_err(io)?.is_file() {
+            return Err(malformed("it is not a regular file".into()));
+        }
         let mut file = File::open(&path).map_err(io)?;
         let found = file.metadata().map_err(io)?.len();
         if found < 8 {
