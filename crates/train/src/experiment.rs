@@ -4,6 +4,7 @@
 use crate::config::{RunConfig, Setting};
 use crate::error::{TrainError, nearest};
 use crate::metrics::Metrics;
+use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
 use glassbox_data::image::Image;
 use std::path::Path;
@@ -32,6 +33,9 @@ pub trait Experiment {
 
     /// The dotted name and the shape of every parameter, in the order of declaration.
     fn parameters(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// The loss of the first batch with its graph: what `explain` prints.
+    fn loss_graph(&self) -> Var;
 
     /// Writes everything that training has changed into the folder: parameters and optimiser, as safetensors.
     ///

@@ -24,5 +24,5 @@ pub use interrupt::catch_interrupts;
 pub use metrics::{Metrics, MetricsLog, Record, read_metrics};
 pub use page::Page;
 pub use progress::Show;
-pub use run_dir::RunDir;
+pub use run_dir::{RunDir, claim_folder};
 pub use runner::{Ending, Limits, Outcome, Runner, SAMPLE_SEED, Trained};

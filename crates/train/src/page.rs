@@ -46,6 +46,11 @@ impl Page {
         self.push(&format!("<p>{}</p>\n", escape(text)))
     }
 
+    /// A paragraph that is a link.
+    pub fn link(&mut self, target: &str, text: &str) -> &mut Page {
+        self.push(&format!("<p><a href=\"{}\">{}</a></p>\n", escape(target), escape(text)))
+    }
+
     /// Names with values, one to a row.
     pub fn table<'a>(&mut self, rows: impl IntoIterator<Item = (&'a str, String)>) -> &mut Page {
         self.html.push_str("<table>\n");

@@ -32,20 +32,10 @@ impl RunDir {
     /// # Errors
     /// If something is there already, or if the directory cannot be made or written to.
     pub fn create(path: &Path) -> Result<RunDir, TrainError> {
-        let cannot = |source| TrainError::CannotCreate { path: path.to_path_buf(), source };
-        match fs::read_dir(path) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(TrainError::Occupied { path: path.to_path_buf() });
-                }
-            }
-            Err(_) if path.is_file() => return Err(TrainError::Occupied { path: path.to_path_buf() }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path).map_err(cannot)?,
-            Err(e) => return Err(cannot(e)),
-        }
+        claim_folder(path)?;
         let dir = RunDir { path: path.to_path_buf() };
         for folder in [dir.checkpoints_path(), dir.samples_path()] {
-            fs::create_dir(&folder).map_err(cannot)?;
+            fs::create_dir(&folder).map_err(|source| TrainError::CannotCreate { path: path.to_path_buf(), source })?;
         }
         Ok(dir)
     }
@@ -206,6 +196,23 @@ impl RunDir {
         fs::rename(&path, &temporary)
             .and_then(|()| fs::remove_dir_all(&temporary))
             .map_err(|e| io_error(&path, "remove", e))
+    }
+}
+
+/// Makes a folder that is to be written to, with those above it. An empty one that is there already will do.
+///
+/// # Errors
+/// If something is there already, or if the folder cannot be made.
+pub fn claim_folder(path: &Path) -> Result<(), TrainError> {
+    let cannot = |source| TrainError::CannotCreate { path: path.to_path_buf(), source };
+    match fs::read_dir(path) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(TrainError::Occupied { path: path.to_path_buf() }),
+        },
+        Err(_) if path.is_file() => Err(TrainError::Occupied { path: path.to_path_buf() }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => fs::create_dir_all(path).map_err(cannot),
+        Err(e) => Err(cannot(e)),
     }
 }
 

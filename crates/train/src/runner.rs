@@ -54,7 +54,7 @@ pub struct Outcome {
     pub evaluation: Metrics,
     /// Wall-clock seconds of the run, earlier sittings included.
     pub seconds: f64,
-    /// The pictures that were drawn at the end, samples first.
+    /// The pictures that were drawn at the end, samples first; they are also in the report.
     pub pictures: Vec<PathBuf>,
     /// `report.html`.
     pub report: PathBuf,
@@ -220,7 +220,7 @@ impl Runner {
         let line = serde_json::to_vec(&Evaluation { step, metrics: evaluation.clone() }).expect("numbers are JSON");
         write_atomically(&run.dir.evaluation_path(), &line)?;
         write_png(&run.dir.sample_path(step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
-        let mut pictures = vec![run.dir.sample_path(step)];
+        let mut pictures = Vec::new();
         let shown = run.experiment.pictures();
         for picture in &shown {
             let path = run.dir.picture_path(picture.name);

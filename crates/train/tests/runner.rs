@@ -1,7 +1,9 @@
 //! Runs of a tiny model in plain arrays: what is tested is the loop and the directory, not the engine.
 
+use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
 use glassbox_data::image::Image;
+use glassbox_tensor::Tensor;
 use glassbox_train::{
     Ending, Experiment, Limits, Metrics, Picture, Preset, Record, RunConfig, Runner, Setting, Show, StepOutcome,
     TrainError, Trained, read_metrics,
@@ -79,6 +81,10 @@ impl Experiment for MeanPicture {
 
     fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         vec![("w".to_string(), vec![784])]
+    }
+
+    fn loss_graph(&self) -> Var {
+        Var::constant(Tensor::scalar(0.0))
     }
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {

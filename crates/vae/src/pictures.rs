@@ -1,0 +1,86 @@
+//! What there is to look at: samples, reconstructions, and ways from one picture to another.
+
+use crate::model::Autoencoder;
+use crate::training::{Training, flat};
+use glassbox_data::ImageSet;
+use glassbox_data::image::{Image, grid};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::random::Key;
+use glassbox_train::{Picture, SAMPLE_SEED};
+
+/// Pictures in a row, and the black pixels around each.
+const COLUMNS: usize = 8;
+const PADDING: usize = 2;
+
+/// `n` decoded codes from the prior N(0, I), eight in a row.
+pub(crate) fn samples<M: Autoencoder>(training: &Training<M>, n: usize, seed: u64) -> Image {
+    grid(&training.decode(&training.prior(n, Key::new(seed))), COLUMNS, PADDING)
+}
+
+/// Samples, reconstructions and interpolations.
+pub(crate) fn all<M: Autoencoder>(training: &Training<M>) -> Vec<Picture> {
+    vec![
+        Picture {
+            name: "samples",
+            caption: "Samples: codes from N(0, I), decoded. A VAE learns to decode them; an autoencoder never saw any."
+                .to_string(),
+            image: samples(training, 64, SAMPLE_SEED),
+        },
+        reconstructions(training),
+        interpolations(training),
+    ]
+}
+
+/// One test picture of each class above what the network makes of its code.
+fn reconstructions<M: Autoencoder>(training: &Training<M>) -> Picture {
+    let test = &training.data().test;
+    let chosen = one_of_each_class(test);
+    let codes = training.model.frozen().code(&flat(test, &chosen)); // (K, L)
+    let decoded = training.decode(codes.value()); // (K, C, H, W)
+    let rows = stack(&[test.batch(&chosen).0, decoded]); // (2·K, C, H, W)
+    Picture {
+        name: "reconstructions",
+        caption:
+            "Reconstructions: test pictures, one of each class, above what is left of them after encoding and decoding."
+                .to_string(),
+        image: grid(&rows, chosen.len(), PADDING),
+    }
+}
+
+/// Straight lines in the space of codes, from each class to the next.
+fn interpolations<M: Autoencoder>(training: &Training<M>) -> Picture {
+    const STEPS: usize = 9;
+    let test = &training.data().test;
+    let chosen = one_of_each_class(test);
+    let codes = training.model.frozen().code(&flat(test, &chosen)); // (K, L)
+    let code = |i: usize| codes.value().select(0, i % chosen.len()); // (L)
+    let mut lines = Vec::new();
+    for i in (0..chosen.len()).step_by(2) {
+        let (a, b) = (code(i), code(i + 1));
+        for k in 0..STEPS {
+            let t = k as f32 / (STEPS - 1) as f32;
+            lines.extend((&((1.0 - t) * &a) + &(t * &b)).to_vec());
+        }
+    }
+    let n = chosen.len().div_ceil(2) * STEPS;
+    let z = Tensor::from_vec(lines, [n, codes.shape()[1]]); // (N, L)
+    Picture {
+        name: "interpolations",
+        caption: "Interpolations: each row decodes the straight line between the codes of two test pictures."
+            .to_string(),
+        image: grid(&training.decode(&z), STEPS, PADDING),
+    }
+}
+
+/// The first picture of each of the first ten classes, in the order of the classes; classes without one are left out.
+fn one_of_each_class(set: &ImageSet) -> Vec<u32> {
+    let first = |class: usize| set.labels().iter().position(|&l| usize::from(l) == class);
+    (0..set.classes().len().min(10)).filter_map(first).map(|i| i as u32).collect()
+}
+
+/// Batches of one shape, one after the other.
+fn stack(batches: &[Tensor]) -> Tensor {
+    let mut shape = batches[0].shape().to_vec();
+    shape[0] = batches.iter().map(|b| b.shape()[0]).sum();
+    Tensor::from_vec(batches.iter().flat_map(|b| b.to_vec()).collect(), shape)
+}

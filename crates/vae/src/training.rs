@@ -1,0 +1,196 @@
+//! Training either network: one step, and the promises of [`Experiment`] around it.
+
+use crate::model::{Autoencoder, Sizes};
+use crate::pictures;
+use glassbox_autograd::Var;
+use glassbox_data::image::Image;
+use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
+use glassbox_nn::optim::Adam;
+use glassbox_nn::{CheckpointError, load_safetensors, save_safetensors};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::random::Key;
+use glassbox_train::{Experiment, Metrics, Picture, RunConfig, StepOutcome, TrainError};
+use std::path::Path;
+
+/// The noise of the evaluation, the same for every model of every run.
+const EVALUATION_SEED: u64 = 12345;
+
+/// Pictures at a time where no gradient is wanted; it bounds memory, not the result.
+const EVALUATION_BATCH: usize = 500;
+
+/// Weights, gradients and both moments of so many take 4 GiB.
+const MOST_WEIGHTS: usize = 1 << 28;
+
+/// A network in training: [`VaeMlp`](crate::VaeMlp) or [`AeMlp`](crate::AeMlp).
+#[derive(Debug)]
+pub struct Training<M> {
+    /// The network.
+    pub model: M,
+    adam: Adam,
+    data: DataSplits,
+    batches: Batches,
+    noise: Key,
+    latents: usize,
+}
+
+impl<M: Autoencoder> Training<M> {
+    /// An untrained network for this configuration, on its data. Initial values, batches and noise are independent streams
+    /// of the seed.
+    ///
+    /// # Errors
+    /// If the network would be too large for a common machine's memory.
+    pub fn new(config: &RunConfig, data: DataSplits) -> Result<Training<M>, TrainError> {
+        let key = Key::new(config.seed);
+        let sizes = Sizes {
+            pixels: data.train.pixels(),
+            hidden: config.count("hidden") as usize,
+            latents: config.count("latents") as usize,
+        };
+        let weights = 2 * sizes.hidden * (sizes.pixels + sizes.latents);
+        if weights > MOST_WEIGHTS {
+            return Err(TrainError::Contradiction(format!(
+                "hidden = {} makes a network of about {weights} weights for pictures of {} pixels; at most {MOST_WEIGHTS} \
+                 are trained, so set a smaller hidden",
+                sizes.hidden, sizes.pixels
+            )));
+        }
+        Ok(Training {
+            model: M::new(sizes, key.fold(0)),
+            adam: Adam::new(config.real("lr")),
+            batches: Batches::new(data.train.len(), config.count("batch") as usize, key.fold(1)),
+            noise: key.fold(2),
+            latents: sizes.latents,
+            data,
+        })
+    }
+
+    /// The data that it is trained on and judged by.
+    pub fn data(&self) -> &DataSplits {
+        &self.data
+    }
+
+    /// The codes of all pictures of the set, (N, L) in its order, drawn once for each (see [`Autoencoder::draw_code`]).
+    pub fn draw_codes(&self, set: &ImageSet, key: Key) -> Tensor {
+        let model = self.model.frozen();
+        let eps = Tensor::randn([set.len(), self.latents], key); // (N, L)
+        self.over(set, |x, start| model.draw_code(x, &rows(&eps, start, x)))
+    }
+
+    /// The mean codes of all pictures of the set, (N, L) in its order.
+    pub fn codes(&self, set: &ImageSet) -> Tensor {
+        let model = self.model.frozen();
+        self.over(set, |x, _| model.code(x))
+    }
+
+    /// Pictures of the data's shape from codes, (N, L) -> (N, C, H, W): the probability of each pixel.
+    pub fn decode(&self, z: &Tensor) -> Tensor {
+        let [c, h, w] = self.data.train.image_shape();
+        let probabilities = self.model.frozen().decode(&Var::constant(z.clone())).sigmoid(); // (N, L) -> (N, D)
+        probabilities.value().reshape([z.shape()[0], c, h, w])
+    }
+
+    /// Noise from the prior N(0, I), (N, L).
+    pub fn prior(&self, n: usize, key: Key) -> Tensor {
+        Tensor::randn([n, self.latents], key)
+    }
+
+    /// `f` over the set in its order, batch for batch; the rows of the results one after the other.
+    fn over(&self, set: &ImageSet, f: impl Fn(&Var, usize) -> Var) -> Tensor {
+        let mut all = Vec::with_capacity(set.len() * self.latents);
+        for batch in in_order(set.len(), EVALUATION_BATCH) {
+            all.extend(f(&flat(set, &batch), batch[0] as usize).value().to_vec());
+        }
+        Tensor::from_vec(all, [set.len(), self.latents])
+    }
+}
+
+/// The pictures of these numbers as rows of pixels, (B, D) in [0, 1].
+pub(crate) fn flat(set: &ImageSet, numbers: &[u32]) -> Var {
+    Var::constant(set.batch(numbers).0.reshape([numbers.len(), set.pixels()]))
+}
+
+/// The rows of `eps` that belong to the batch `x` which begins at row `start`.
+fn rows(eps: &Tensor, start: usize, x: &Var) -> Tensor {
+    eps.narrow(0, start, x.shape()[0])
+}
+
+fn metrics(loss: f64, reconstruction: f64, kl: Option<f64>) -> Metrics {
+    let metrics = Metrics::new().with("loss", loss).with("reconstruction", reconstruction);
+    match kl {
+        Some(kl) => metrics.with("kl", kl),
+        None => metrics,
+    }
+}
+
+impl<M: Autoencoder> Experiment for Training<M> {
+    /// Auto-Encoding Variational Bayes, algorithm 1 of Kingma and Welling 2014, with Adam for the update.
+    fn train_step(&mut self, step: u64) -> Result<StepOutcome, TrainError> {
+        // X <- random minibatch
+        let batch = self.batches.at(step);
+        let x = flat(&self.data.train, &batch); // (B, D)
+        // eps <- random samples from p(eps) = N(0, I)
+        let eps = Tensor::randn([batch.len(), self.latents], self.noise.fold(step)); // (B, L)
+        // g <- gradient of the bound's estimate on X and eps, with respect to all parameters
+        let losses = self.model.losses(&x, &eps);
+        let loss = losses.total();
+        let grads = loss.backward();
+        // parameters <- updated by g
+        self.adam
+            .step(&mut self.model, &grads)
+            .map_err(|source| TrainError::Step { step: step + 1, source: source.into() })?;
+        let kl = losses.kl.map(|kl| f64::from(kl.item()));
+        let metrics = metrics(loss.item().into(), losses.reconstruction.item().into(), kl);
+        Ok(StepOutcome { metrics, examples: batch.len() })
+    }
+
+    fn evaluate(&self) -> Metrics {
+        let (model, test) = (self.model.frozen(), &self.data.test);
+        let eps = Tensor::randn([test.len(), self.latents], Key::new(EVALUATION_SEED)); // (N, L)
+        let (mut reconstruction, mut kl) = (0.0, None);
+        for batch in in_order(test.len(), EVALUATION_BATCH) {
+            let x = flat(test, &batch);
+            let losses = model.losses(&x, &rows(&eps, batch[0] as usize, &x));
+            let share = batch.len() as f64 / test.len() as f64; // of the mean over all
+            reconstruction += share * f64::from(losses.reconstruction.item());
+            if let Some(part) = losses.kl {
+                *kl.get_or_insert(0.0) += share * f64::from(part.item());
+            }
+        }
+        metrics(reconstruction + kl.unwrap_or(0.0), reconstruction, kl)
+    }
+
+    fn sample(&self, n: usize, seed: u64) -> Image {
+        pictures::samples(self, n, seed)
+    }
+
+    fn pictures(&self) -> Vec<Picture> {
+        pictures::all(self)
+    }
+
+    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        self.model.parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect()
+    }
+
+    fn loss_graph(&self) -> Var {
+        let batch: Vec<u32> = self.batches.clone().at(0);
+        let eps = Tensor::randn([batch.len(), self.latents], self.noise.fold(0));
+        self.model.losses(&flat(&self.data.train, &batch), &eps).total()
+    }
+
+    fn save(&self, folder: &Path) -> Result<(), TrainError> {
+        save_safetensors(&self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
+        self.adam.save_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+    }
+
+    fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
+        load_safetensors(&mut self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
+        self.adam.load_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+    }
+}
+
+const MODEL: &str = "model.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+
+fn at<'a>(folder: &'a Path, file: &'a str) -> impl Fn(CheckpointError) -> TrainError + 'a {
+    move |source| TrainError::Model { path: folder.join(file), source: source.into() }
+}

@@ -1,0 +1,160 @@
+//! Both models learn, resume exactly, and don't depend on threads.
+
+mod common;
+
+use common::{small, timeless};
+use glassbox_autograd::Var;
+use glassbox_tensor::Tensor;
+use glassbox_tensor::parallel::with_serial_threshold;
+use glassbox_tensor::random::Key;
+use glassbox_train::{Experiment, Limits, Metrics, Preset, Runner, Show, Trained};
+use glassbox_vae::{AE, Autoencoder, PRESETS, Sizes, Training, VAE_MLP, VaeMlp};
+use std::fs;
+use std::path::Path;
+
+fn until(end: u64) -> Limits<'static> {
+    Limits { end: Some(end), ..Limits::default() }
+}
+
+#[test]
+fn the_loss_falls_and_is_the_sum_of_its_parts() {
+    for preset in [&AE, &VAE_MLP] {
+        let mut config = small(preset);
+        config.set("lr=0.003").unwrap();
+        let mut training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+        let before = training.evaluate().get("loss").unwrap();
+        let steps: Vec<Metrics> = (0..80).map(|step| training.train_step(step).unwrap().metrics).collect();
+        let after = training.evaluate();
+        let loss = |m: &Metrics| m.get("loss").unwrap();
+        // 784 pixels at a logit of 0 cost 784 · ln 2 = 543 nats, which is where an untrained network stands.
+        assert!((530.0..560.0).contains(&before), "{}: {before}", preset.name);
+        assert!(loss(&after) < 0.75 * before, "{}: {before} -> {after}", preset.name);
+        for m in steps.iter().chain([&after]) {
+            let parts = m.get("reconstruction").unwrap() + m.get("kl").unwrap_or(0.0);
+            assert!((loss(m) - parts).abs() < 1e-6 * parts, "{m}");
+            assert_eq!(m.get("kl").is_some(), preset.name == "vae-mlp");
+            assert!(m.get("kl").is_none_or(|kl| kl >= 0.0), "a divergence is never negative: {m}");
+        }
+    }
+}
+
+#[test]
+fn resume_is_bit_identical() {
+    for preset in [&AE, &VAE_MLP] {
+        let parent = tempfile::tempdir().unwrap();
+        let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
+        let start = |out| Runner::start(small(preset), out).unwrap();
+        start(&whole).train(&until(14), Show::Nothing).unwrap();
+        start(&parts).train(&until(7), Show::Nothing).unwrap();
+        Runner::resume(&parts, PRESETS).unwrap().train(&until(14), Show::Nothing).unwrap();
+
+        assert_eq!(timeless(&whole), timeless(&parts), "{}", preset.name);
+        for file in ["checkpoints/step-14/model.safetensors", "samples/step-12.png", "evaluation.json", "config.toml"] {
+            assert!(fs::read(whole.join(file)).unwrap() == fs::read(parts.join(file)).unwrap(), "{file}");
+        }
+        let moments = |run: &Path| numbers(&run.join("checkpoints/step-14/optimizer.safetensors"));
+        assert!(moments(&whole) == moments(&parts), "{}: the optimiser", preset.name);
+    }
+}
+
+/// What follows a safetensors file's header, which may list its metadata in any order.
+fn numbers(file: &Path) -> Vec<u8> {
+    let bytes = fs::read(file).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    bytes[8 + header..].to_vec()
+}
+
+/// Everything that a few steps and an evaluation come to, as bits.
+fn bits(preset: &'static Preset) -> (Vec<u64>, Vec<u8>) {
+    let config = small(preset);
+    let mut training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+    let mut numbers: Vec<u64> = Vec::new();
+    for step in 0..3 {
+        numbers.extend(training.train_step(step).unwrap().metrics.iter().map(|(_, v)| v.to_bits()));
+    }
+    numbers.extend(training.evaluate().iter().map(|(_, v)| v.to_bits()));
+    (numbers, training.sample(9, 1).data().to_vec())
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    for preset in [&AE, &VAE_MLP] {
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| with_serial_threshold(0, || bits(preset)))
+        };
+        let one = with(1);
+        for threads in [2, 3, 7] {
+            assert!(with(threads) == one, "{} on {threads} threads", preset.name);
+        }
+    }
+}
+
+#[test]
+fn the_loss_is_the_one_that_plain_loops_compute() {
+    let (b, d, l) = (5, 12, 3);
+    let vae = VaeMlp::new(Sizes { pixels: d, hidden: 8, latents: l }, Key::new(1));
+    let x = Tensor::rand([b, d], Key::new(2));
+    let eps = Tensor::randn([b, l], Key::new(3));
+    let losses = vae.losses(&Var::constant(x.clone()), &eps);
+
+    let (mu, logvar) = vae.encode(&Var::constant(x.clone()));
+    let mut z = Vec::new();
+    let mut kl = 0.0;
+    for i in 0..b {
+        for j in 0..l {
+            let [m, v, e] = [mu.value(), logvar.value(), &eps].map(|t| f64::from(t.at([i, j])));
+            z.push((m + v.exp().sqrt() * e) as f32);
+            kl += 0.5 * (v.exp() + m * m - 1.0 - v); // ln of a ratio of normal densities, integrated
+        }
+    }
+    let logits = vae.decode(&Var::constant(Tensor::from_vec(z, [b, l])));
+    let mut reconstruction = 0.0;
+    for i in 0..b {
+        for k in 0..d {
+            let (t, p) = (f64::from(x.at([i, k])), 1.0 / (1.0 + (-f64::from(logits.value().at([i, k]))).exp()));
+            reconstruction -= t * p.ln() + (1.0 - t) * (1.0 - p).ln();
+        }
+    }
+    let close = |ours: f32, loops: f64| (f64::from(ours) - loops / b as f64).abs() < 1e-5 * loops;
+    assert!(close(losses.kl.as_ref().unwrap().item(), kl) && close(losses.reconstruction.item(), reconstruction));
+    assert!(close(losses.total().item(), kl + reconstruction));
+}
+
+#[test]
+fn an_evaluation_gives_the_same_bits_again_and_means_over_the_whole_test_set() {
+    let config = small(&VAE_MLP);
+    let data = glassbox_data::open(&config.data).unwrap();
+    let training: Training<VaeMlp> = Training::new(&config, data.clone()).unwrap();
+    let loss = training.evaluate();
+    assert_eq!(loss, training.evaluate());
+    // 700 pictures are a batch of 500 and one of 200; their divergences one by one, by hand:
+    let part = glassbox_data::DataSplits { test: data.test.head(700), ..data };
+    let part: Training<VaeMlp> = Training::new(&config, part).unwrap();
+    let ours = part.evaluate().get("kl").unwrap();
+    let (mut sum, test) = (0.0, &part.data().test);
+    for i in 0..700 {
+        let x = Var::constant(test.batch(&[i]).0.reshape([1, 784]));
+        let (mu, logvar) = part.model.encode(&x);
+        sum += f64::from(mu.gaussian_kl(&logvar).sum_all().item());
+    }
+    assert!((ours - sum / 700.0).abs() < 1e-4 * ours, "{ours} and {}", sum / 700.0);
+}
+
+#[test]
+fn a_checkpoint_of_another_size_or_cut_short_is_refused_by_name() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    Runner::start(small(&VAE_MLP), &run).unwrap().train(&until(2), Show::Nothing).unwrap();
+    let open = || Trained::open(&run, PRESETS).err().unwrap().to_string();
+
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    fs::write(run.join("config.toml"), config.replace("latents = 6", "latents = 7")).unwrap();
+    assert!(open().contains("fc21") && open().contains("model.safetensors"), "{}", open());
+    fs::write(run.join("config.toml"), config).unwrap();
+
+    let model = run.join("checkpoints/step-2/model.safetensors");
+    let whole = fs::read(&model).unwrap();
+    fs::write(&model, &whole[..whole.len() - 9]).unwrap();
+    assert!(open().contains("model.safetensors"), "{}", open());
+}
