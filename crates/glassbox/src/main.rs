@@ -1,2 +1,20 @@
-//! Stub.
-fn main() {}
+//! # glassbox: the house's front door
+//!
+//! The command line: it reads the arguments, calls the floors below and turns what they return into text. Nothing is
+//! computed here. [`cli`] says what can be asked for, [`commands`] has one file for each command, [`failure`] is the
+//! border at which every error becomes one sentence and an exit code.
+
+mod cli;
+mod commands;
+mod failure;
+mod machine;
+mod output;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    failure::at_the_border(|| {
+        let Some(command) = cli::parse(std::env::args_os())? else { return Ok(()) };
+        commands::run(command)
+    })
+}

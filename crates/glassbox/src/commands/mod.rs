@@ -1,0 +1,87 @@
+//! One file for each command.
+
+mod bench;
+mod data;
+mod eval;
+mod explain;
+mod explain_preset;
+mod list;
+mod sample;
+mod train;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use anyhow::Context;
+use glassbox_tensor::simd::Isa;
+use glassbox_train::{Trained, nearest};
+use glassbox_vae::{PRESETS, compare};
+use std::path::Path;
+
+/// Runs a command.
+pub fn run(command: Command) -> Result<(), Failure> {
+    // Here and not in the middle of the work: a GLASSBOX_ISA that can't be met is a mistake, not a panic.
+    Isa::from_env().map_err(Failure::mistake)?;
+    match command {
+        Command::List(options) => list::run(&options),
+        Command::Train(options) => train::run(&options),
+        Command::Sample(options) => sample::run(&options),
+        Command::Eval(options) => eval::run(&options),
+        Command::Explain(options) => explain::run(&options),
+        Command::Bench(options) => bench::run(&options),
+        Command::Data(command) => data::run(command),
+    }
+}
+
+/// Makes the pool that all kernels compute in: `--threads`, or one thread for each processor.
+fn start_threads(threads: Option<usize>) -> Result<(), Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)); // 0: rayon's default
+    Ok(pool.build_global().context("can't start threads")?)
+}
+
+/// Opens a run's last checkpoint, to read.
+fn open_run(run: &Path) -> Result<Trained, Failure> {
+    check_is_one_run(run)?;
+    Ok(Trained::open(run, PRESETS)?)
+}
+
+/// `glassbox train vae` makes a folder with two runs in it; whoever names the folder means one of them.
+fn check_is_one_run(run: &Path) -> Result<(), Failure> {
+    let [first, second] = compare::configs().map(|config| run.join(config.preset().name));
+    if !run.join("config.toml").exists() && (first.join("config.toml").exists() || second.join("config.toml").exists())
+    {
+        let (run, first, second) = (run.display(), first.display(), second.display());
+        return Err(Failure::mistake(format!("{run}: holds two runs; name one of them, {first} or {second}")));
+    }
+    Ok(())
+}
+
+/// Everything that can be trained, by name.
+fn trainable() -> Vec<&'static str> {
+    PRESETS.iter().map(|preset| preset.name).chain([compare::NAME]).collect()
+}
+
+fn unknown_preset(name: &str) -> Failure {
+    Failure::mistake(unknown("preset", name, &trainable()))
+}
+
+/// The sentence about a name that is none of `known`: the one it is nearest to, or all of them.
+fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    let remedy = match nearest(&name.to_lowercase(), known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    format!("there is no {what} {name:?}; {remedy}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_gets_the_list() {
+        let known = ["ae", "vae-mlp", "vae"];
+        assert_eq!(unknown("preset", "vae-mpl", &known), "there is no preset \"vae-mpl\"; did you mean vae-mlp?");
+        assert_eq!(unknown("preset", "VAE", &known), "there is no preset \"VAE\"; did you mean vae?");
+        assert_eq!(unknown("preset", "gpt", &known), "there is no preset \"gpt\"; there are ae, vae-mlp, vae");
+    }
+}

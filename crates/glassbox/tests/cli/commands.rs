@@ -1,0 +1,127 @@
+//! What the commands print and leave behind when all is well.
+
+use crate::place::{Place, stdout};
+use serde_json::Value;
+
+/// Runs a line that must succeed; returns what it printed.
+#[track_caller]
+fn printed(place: &Place, line: &str) -> String {
+    let output = place.glassbox(line.split(' '));
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    stdout(&output)
+}
+
+/// Runs a line that must print one JSON document and nothing else.
+#[track_caller]
+fn json(place: &Place, line: &str) -> Value {
+    serde_json::from_str(&printed(place, line)).unwrap_or_else(|e| panic!("{line}: {e}"))
+}
+
+#[test]
+fn list_shows_presets_and_data_sets_as_text_and_as_json() {
+    let (text, document) = (printed(&Place::new(), "list"), json(&Place::new(), "list --json"));
+    for key in ["presets", "data"] {
+        for entry in document[key].as_array().unwrap() {
+            assert!(text.contains(entry["name"].as_str().unwrap()), "{entry} is not in {text}");
+        }
+    }
+    assert_eq!(document["data"][0]["installed"], true);
+}
+
+#[test]
+fn a_run_explains_itself_and_the_paths_that_are_printed_exist() {
+    let place = Place::new();
+    let text = printed(&place, "train vae-mlp --out run --steps 2 --set hidden=8");
+    let paths: Vec<&str> = text
+        .lines()
+        .filter_map(|l| l.split_once("  "))
+        .filter(|(w, _)| ["picture", "report"].contains(&w.trim()))
+        .map(|(_, p)| p.trim())
+        .collect();
+    assert!(paths.len() >= 2, "{text}");
+    for path in paths.into_iter().chain(["run/config.toml", "run/metrics.jsonl", "run/checkpoints/step-2/state.json"]) {
+        assert!(place.path(path).is_file(), "{path} is not there");
+    }
+    let config = String::from_utf8(place.read("run/config.toml")).unwrap();
+    assert!(config.contains("hidden = 8") && config.contains("steps = 2"), "{config}");
+}
+
+#[test]
+fn without_out_the_next_free_directory_is_taken() {
+    let place = Place::new();
+    for _ in 0..2 {
+        printed(&place, "train ae --steps 1 --set hidden=8");
+    }
+    assert!(place.path("runs/ae/report.html").is_file() && place.path("runs/ae-2/report.html").is_file());
+}
+
+#[test]
+fn evaluation_is_a_function_of_the_checkpoint() {
+    let place = Place::with_run();
+    let document = json(&place, "eval run --json");
+    let [loss, reconstruction, kl] = ["loss", "reconstruction", "kl"].map(|key| document[key].as_f64().unwrap());
+    assert!((loss - reconstruction - kl).abs() < 1e-3 * loss, "{document}");
+    assert_eq!(document["step"], 2);
+    assert_eq!(json(&place, "eval run --json --threads 3"), document);
+}
+
+#[test]
+fn the_seed_decides_the_samples_and_threads_do_not() {
+    let place = Place::with_run();
+    for (line, name) in [("--seed 5", "a"), ("--seed 5 --threads 3", "b"), ("--seed 6", "c")] {
+        printed(&place, &format!("sample run -n 4 {line} --out {name}.png"));
+    }
+    assert_eq!(place.read("a.png"), place.read("b.png"));
+    assert_ne!(place.read("a.png"), place.read("c.png"));
+}
+
+#[test]
+fn every_kind_of_picture_is_made() {
+    let place = Place::with_run();
+    for kind in ["samples", "reconstructions", "interpolations"] {
+        let path = printed(&place, &format!("sample run --kind {kind}"));
+        assert!(place.read(path.trim()).starts_with(b"\x89PNG"), "{path}");
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_run_that_was_never_interrupted() {
+    let place = Place::new();
+    let flags = "--set hidden=8 --set batch=16 --seed 3";
+    printed(&place, &format!("train vae-mlp --out whole --steps 6 {flags}"));
+    printed(&place, &format!("train vae-mlp --out parts --steps 3 {flags}"));
+    printed(&place, "train --resume parts --steps 6");
+    for name in ["model.safetensors", "optimizer.safetensors"] {
+        let [whole, parts] = ["whole", "parts"].map(|run| place.read(&format!("{run}/checkpoints/step-6/{name}")));
+        assert!(numbers(&whole) == numbers(&parts), "{name} differs");
+    }
+}
+
+/// A safetensors file without its header, which is a map whose order says nothing.
+fn numbers(file: &[u8]) -> &[u8] {
+    let header = u64::from_le_bytes(file[..8].try_into().expect("8 bytes"));
+    &file[8 + header as usize..]
+}
+
+#[test]
+fn the_embedded_data_are_what_was_published() {
+    assert!(printed(&Place::new(), "data verify fashion-mnist").ends_with("whole, and as it was published\n"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    use std::process::Stdio;
+    let place = Place::new();
+    let mut child = place.command(["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = printed(&Place::new(), "--help");
+    for command in ["list", "train", "sample", "eval", "explain", "bench", "data"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+    }
+}

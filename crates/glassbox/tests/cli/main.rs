@@ -1,0 +1,5 @@
+//! The built binary, as its user meets it.
+
+mod bad_input;
+mod commands;
+mod place;
