@@ -1,7 +1,8 @@
 //! All rungs of the GEMM ladder and two peers in one table of GFLOP/s.
 //!
-//! `cargo run --release -p glassbox-benches --example gemm_ladder [THREADS…]` (1 and 2 when not given). Contestants take
-//! turns, so that a disturbance of the machine hits all of them; each figure is a median.
+//! `cargo run --release -p glassbox-benches --example gemm_ladder [SHAPE…]`: the shapes whose names contain one of the words, or
+//! all, on 1 and 2 threads; `MATMUL_NUM_THREADS=n` for n threads. Contestants take
+//! turns, so that a disturbance of the machine hits all of them; each figure is a median, and the best beside it.
 
 use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, blocked, naive, packed, parallel, simd};
 use glassbox_tensor::simd::Isa;
@@ -28,6 +29,7 @@ const SHAPES: &[Shape] = &[
     Shape("dy·W 20→400", 128, 400, 20, false, false),
     Shape("row × B", 1, 1024, 1024, false, false),
     Shape("row × Bᵀ", 1, 1024, 1024, false, true),
+    Shape("row × Bᵀ odd", 1, 1000, 1010, false, true),
     Shape("A × column", 1024, 1, 1024, false, false),
 ];
 
@@ -90,31 +92,30 @@ fn gemm_sgemm(threads: usize, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32]) {
     }
 }
 
-fn median(mut x: Vec<f64>) -> f64 {
-    x.sort_by(f64::total_cmp);
-    x[x.len() / 2]
-}
-
 fn main() {
-    let threads: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
-    let threads = if threads.is_empty() { vec![1, 2] } else { threads };
-    if let ([threads], Ok(_)) = (&threads[..], std::env::var(MATRIXMULTIPLY_THREADS)) {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(*threads).build().expect("a pool of a few threads");
-        return pool.install(|| table(*threads));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Ok(threads) = std::env::var(MATRIXMULTIPLY_THREADS) {
+        let threads = threads.parse().expect("MATMUL_NUM_THREADS: a number of threads");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of a few threads");
+        return pool.install(|| table(threads, &words));
     }
     // matrixmultiply reads its number of threads from the environment, once: a process of its own for each number.
-    for threads in threads.iter().map(usize::to_string) {
+    for threads in ["1", "2"] {
         let this = std::env::current_exe().expect("the path of this program");
-        let child = std::process::Command::new(this).arg(&threads).env(MATRIXMULTIPLY_THREADS, &threads).status();
+        let child = std::process::Command::new(this).args(&words).env(MATRIXMULTIPLY_THREADS, threads).status();
         assert!(child.expect("this program once more").success());
     }
 }
 
+/// Where `matrixmultiply` looks for its number of threads; here it is everybody's.
 const MATRIXMULTIPLY_THREADS: &str = "MATMUL_NUM_THREADS";
 
-fn table(threads: usize) {
-    println!("\nGFLOP/s on {threads} thread(s), medians");
+fn table(threads: usize, words: &[String]) {
+    println!("\nGFLOP/s on {threads} thread(s): median / best");
     for &Shape(name, m, n, k, a_t, b_t) in SHAPES {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            continue;
+        }
         let mut list = contestants(threads, m * n * k);
         let data = |len: usize| (0..len).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect::<Vec<f32>>();
         let (a, b, mut c) = (data(m * k), data(k * n), vec![0.0; m * n]);
@@ -140,7 +141,10 @@ fn table(threads: usize) {
         }
         print!("{name:<16}");
         for ((name, _), times) in list.iter().zip(times) {
-            print!(" {name} {:<7.1}", flop / median(times) / 1e9);
+            let mut times = times;
+            times.sort_by(f64::total_cmp);
+            let speed = |time: f64| flop / time / 1e9;
+            print!(" {name} {:>5.1}/{:<5.1}", speed(times[times.len() / 2]), speed(times[0]));
         }
         println!();
     }

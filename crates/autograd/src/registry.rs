@@ -20,6 +20,8 @@ pub trait OpEntry: Sync {
     fn derivatives(&self) -> Derivatives;
     /// How close to the reference its values are held, in words.
     fn tolerance(&self) -> String;
+    /// The tolerance in units of [`UNIT`](crate::UNIT) where it is a measured one; `None` where it is exact or proven.
+    fn tolerance_units(&self) -> Option<f64>;
     /// The sentences of its wrong calls.
     fn wrong_calls(&self) -> Vec<&'static str>;
     /// A small worked example, of shapes near these dimensions.
@@ -76,6 +78,13 @@ impl<O: Op> OpEntry for OpInfo<O> {
             crate::Tolerance::Units(units) => format!("{units} u·|y|"),
             crate::Tolerance::UnitsOf(units, _) => format!("{units} u·(sum of magnitudes)"),
             crate::Tolerance::Proven(_) => "proven bound".into(),
+        }
+    }
+
+    fn tolerance_units(&self) -> Option<f64> {
+        match self.tolerance {
+            crate::Tolerance::Units(units) | crate::Tolerance::UnitsOf(units, _) => Some(units),
+            crate::Tolerance::Exact | crate::Tolerance::Proven(_) => None,
         }
     }
 

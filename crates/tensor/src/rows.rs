@@ -84,14 +84,18 @@ impl Rows<1> for Softmax {
         let max = chunks.remainder().iter().fold(s.max_lane(top), |a, &b| if b > a { b } else { a });
         // 2. the exponentials and their sum; a row of −∞ alone has no maximum to take away and gives NaN, as in PyTorch
         let shift = s.splat(max);
-        let mut sum = s.splat(0.0);
         let body = x.len() - x.len() % S::LANES;
-        for (v, o) in x[..body].chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
-            let e = math::exp(s, s.load(v) - shift);
-            s.store(o, e);
-            sum = sum + e;
+        let block = 32 * S::LANES; // so that no lane adds more than 32 numbers in a row
+        let mut total = 0.0;
+        for (x, out) in x[..body].chunks(block).zip(out[..body].chunks_mut(block)) {
+            let mut sum = s.splat(0.0);
+            for (v, o) in x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
+                let e = math::exp(s, s.load(v) - shift);
+                s.store(o, e);
+                sum = sum + e;
+            }
+            total += s.sum(sum);
         }
-        let mut total = s.sum(sum);
         if body < x.len() {
             let tail = &mut out[body..];
             s.store_part(tail, math::exp(s, s.load_part(&x[body..]) - shift));

@@ -12,7 +12,7 @@ const NB: usize = 128;
 /// What differs from [`naive`](super::naive):
 /// 1. The loop over j is innermost (i, k, j): one step is `c[i, ..] += a(i, k)·b[k, ..]` over contiguous rows, so the
 ///    compiler vectorises it, and no addition waits for its neighbour.
-/// 2. Loops over k and j are cut into blocks, so that a [`KB`] × [`NB`] block of B stays in the first-level cache while
+/// 2. Loops over k and j are cut into blocks, so that a `KB` × `NB` block of B stays in the first-level cache while
 ///    all rows of A pass by: B comes from memory once, not M times.
 ///
 /// What still costs: two loads and a store for each multiply-add (c, b, and c again). The store is the limit: one vector

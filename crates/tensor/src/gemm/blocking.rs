@@ -48,30 +48,34 @@ impl TileShape {
     }
 }
 
-/// Rows or columns cut into panels.
+/// Rows or columns cut into panels: the first `longer` of them have `size` + 1, the others `size`, the last what is left.
+/// Kept so that no place in it costs a division.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Panels {
-    total: usize,
+    /// Rows or columns.
+    pub total: usize,
+    /// Panels.
     pub count: usize,
-    /// 0: heights differ by at most one. Otherwise: every panel but the last has this width.
-    width: usize,
+    size: usize,
+    longer: usize,
 }
 
 impl Panels {
     /// The fewest panels of at most `max` rows, all of nearly the same height: 128 rows are 8 × 13 + 2 × 12, not
     /// 9 × 14 + 2, since a tile of 2 rows has too few sums to hide the latency of an addition.
     pub fn balanced(total: usize, max: usize) -> Panels {
-        Panels { total, count: total.div_ceil(max), width: 0 }
+        let count = total.div_ceil(max);
+        Panels { total, count, size: total / count.max(1), longer: total % count.max(1) }
     }
 
     /// Panels of `width` columns and a rest.
     pub fn fixed(total: usize, width: usize) -> Panels {
-        Panels { total, count: total.div_ceil(width), width }
+        Panels { total, count: total.div_ceil(width), size: width, longer: 0 }
     }
 
     /// Where panel `p` starts; for `p` = `count`, the end.
     pub fn start(&self, p: usize) -> usize {
-        if self.width == 0 { p * self.total / self.count.max(1) } else { self.total.min(p * self.width) }
+        self.total.min(p * self.size + p.min(self.longer))
     }
 
     /// The rows or columns of panel `p`.

@@ -4,9 +4,9 @@ use super::{Epilogue, MatMut, MatRef, check};
 
 /// `C = A·B`, element by element: c(i, j) = Σₖ a(i, k)·b(k, j), then the epilogue.
 ///
-/// Each element is one chain of K additions, each waiting 3–4 cycles for the one before it, and for row-major B each
+/// Each element is one chain of K additions, each waiting 2–4 cycles for the one before it, and for row-major B each
 /// step of k touches another cache line. Of the 64 floating-point operations that a Zen 5 core starts in a cycle
-/// (2 units × 16 lanes × multiply and add) that leaves about half of one.
+/// (2 units × 16 lanes × multiply and add) that leaves about one, and less once B has outgrown the nearest cache.
 ///
 /// # Panics
 /// When shapes don't fit together.

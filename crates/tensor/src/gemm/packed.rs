@@ -17,7 +17,7 @@ const NC: usize = 2048;
 /// `C = A·B` from packed panels, then the epilogue.
 ///
 /// What differs from [`blocked`](super::blocked):
-/// 1. A tile of [`MR`] × [`NR`] sums stays in registers for a whole block of k: MR + NR loads serve MR·NR multiply-adds
+/// 1. A tile of `MR` × `NR` sums stays in registers for a whole block of k: MR + NR loads serve MR·NR multiply-adds
 ///    (12 for 32, where the rung before needed 64 loads and 32 stores).
 /// 2. Blocks of A and B are copied once into panels in exactly the order in which the tile reads them: every load is
 ///    then contiguous, no matter how the operands were transposed, and a panel touches few pages. Copying costs M·K + K·N

@@ -15,30 +15,35 @@ use std::ops::Range;
 const TASK_ROWS: usize = 112;
 /// Columns of C in a task at most.
 const TASK_COLS: usize = 256;
-/// Tasks that a product is cut into, where each of them is still [`TASK_WORK`].
+/// Tasks that a product is cut into, where each of them is still `TASK_WORK`.
 const TASKS: usize = 16;
 /// Multiply-adds in a task at least: about 8 µs.
 const TASK_WORK: usize = 1 << 20;
 /// Floats to pack in a task at least: about 5 µs.
 const PACK_TASK: usize = 1 << 15;
 /// Rows up to which a panel of B is used by one task only.
-const FEW_ROWS: usize = 56;
+const FEW_ROWS: usize = 64;
+/// Columns up to which a packed panel of A would be used too seldom: twice.
+const FEW_COLS: usize = 64;
+/// Floats of A that lie in the nearest caches wherever they are: 64 KiB.
+const SMALL_A: usize = 1 << 14;
 /// Blocks of k that are packed at once at most.
 const BLOCKS_AT_ONCE: usize = 4;
 
 /// `C = A·B` with the vectors of `isa` on the current rayon pool, then the epilogue. The one to call.
 ///
 /// What differs from [`simd`](super::simd):
-/// 1. C is cut into rectangles of about [`TASK_ROWS`] × [`TASK_COLS`]; threads take one after the other, so a thread that
+/// 1. C is cut into rectangles of about `TASK_ROWS` × `TASK_COLS`; threads take one after the other, so a thread that
 ///    is held up takes fewer. Each rectangle is one thread's for all of k: no sum is ever split between threads, and the
 ///    bits do not depend on their number.
 /// 2. A and B are packed first, by all threads, as deep as fits the third-level cache: one meeting of the threads for each
 ///    few megabytes instead of one for each block of k.
-/// 3. With at most [`FEW_ROWS`] rows a panel of B would be used by one task only. Row-major B is then read where it
-///    lies; otherwise the task packs the panel itself and uses it while it is in the nearest cache. So M = 1 with B
-///    transposed reads B once, at memory speed.
-/// 4. A single column is computed as a single row, from C^T = B^T·A^T.
-/// 5. Below a threshold of work ([`serial_threshold`]) everything stays on the calling thread.
+/// 3. With at most `FEW_ROWS` rows a panel of B would be used by one task only. Row-major B is then read where it
+///    lies; otherwise the task packs the panel itself and uses it while it is in the nearest cache. A small A is
+///    read in place too when C has at most `FEW_COLS` columns: that makes 32 squares half again as fast.
+/// 4. A single row has kernels of its own (`row.rs`), which read B once, in long runs. A single column is computed as a
+///    single row, from Cᵀ = Bᵀ·Aᵀ.
+/// 5. Below a threshold of work (`serial_threshold`) everything stays on the calling thread.
 ///
 /// # Panics
 /// When shapes don't fit together, or this machine lacks `isa`.
@@ -46,24 +51,26 @@ const BLOCKS_AT_ONCE: usize = 4;
 pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     // A single row or column waits for memory, so it is worth a second thread earlier.
-    let work = c.rows() * c.cols() * a.cols() * if c.rows() == 1 || c.cols() == 1 { 8 } else { 1 };
+    let work = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols());
+    let work = work.saturating_mul(if c.rows() == 1 || c.cols() == 1 { 8 } else { 1 });
     let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
     isa.dispatch(Product { a, b, c, epilogue, parallel });
 }
 
 /// Multiply-adds below which a product stays on one thread: 2 million take about 15 µs, some three times what waking a
-/// thread costs. A vector unit does some 64 of them while one float comes from memory, hence the factor to the
-/// threshold of all operations.
-fn serial_threshold() -> usize {
+/// thread costs. The vectors do some 64 of them while one float comes from memory, hence the factor to the threshold of
+/// all operations.
+pub(super) fn serial_threshold() -> usize {
     64 * crate::parallel::serial_threshold()
 }
 
-struct Product<'a> {
-    a: MatRef<'a>,
-    b: MatRef<'a>,
-    c: MatMut<'a>,
-    epilogue: &'a Epilogue<'a>,
-    parallel: bool,
+/// One product, to be dispatched: on one thread, or cut into tasks.
+pub(super) struct Product<'a> {
+    pub a: MatRef<'a>,
+    pub b: MatRef<'a>,
+    pub c: MatMut<'a>,
+    pub epilogue: &'a Epilogue<'a>,
+    pub parallel: bool,
 }
 
 impl Kernel for Product<'_> {
@@ -122,8 +129,10 @@ impl Product<'_> {
         let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
         let shared = b_panels == BPanels::Shared;
         let b_len = if shared { nc * deep } else { 0 };
+        let a_in_place = n <= FEW_COLS && m * k <= SMALL_A && (a.row_stride() == 1 || a.col_stride() == 1);
+        let a_len = if a_in_place { 0 } else { mc * deep };
         let (c, c_stride) = (SharedMut(c.tile_ptr(0..m, 0..n)), c.row_stride());
-        with_scratch(b_len + mc * deep, |scratch| {
+        with_scratch(b_len + a_len, |scratch| {
             let (packed_b, packed_a) = scratch.split_at_mut(b_len);
             let (packed_a, packed_b) = (SharedMut(packed_a.as_mut_ptr()), SharedMut(packed_b.as_mut_ptr()));
             for j0 in (0..n).step_by(nc) {
@@ -138,6 +147,7 @@ impl Product<'_> {
                             shape,
                             a,
                             b,
+                            a_in_place,
                             b_panels,
                             deep,
                             i0,
@@ -151,8 +161,7 @@ impl Product<'_> {
                             epilogue,
                         };
                         part.pack(parallel, shared && i0 == 0);
-                        let tasks =
-                            if parallel { part.tasks() } else { (rows.start(rows.count).div_ceil(rows_in_l2()), 1) };
+                        let tasks = if parallel { part.tasks() } else { (rows.total.div_ceil(rows_in_l2()), 1) };
                         for_each(parallel, tasks.0 * tasks.1, |t| part.task(t, tasks));
                     }
                 }
@@ -200,6 +209,7 @@ struct Part<'a, S> {
     shape: TileShape,
     a: MatRef<'a>,
     b: MatRef<'a>,
+    a_in_place: bool,
     b_panels: BPanels,
     deep: Range<usize>,
     i0: usize,
@@ -222,7 +232,7 @@ impl<S: Simd> Part<'_, S> {
 
     /// Where panel `p` of A lies in its buffer, for one block of k.
     fn place_a(&self, block: &Range<usize>, p: usize) -> (usize, usize) {
-        let before = self.rows.start(self.rows.count) * (block.start - self.deep.start);
+        let before = self.rows.total * (block.start - self.deep.start);
         (before + self.rows.start(p) * block.len(), self.rows.range(p).len() * block.len())
     }
 
@@ -242,7 +252,8 @@ impl<S: Simd> Part<'_, S> {
         let group = |width: usize| PACK_TASK.div_ceil(width * self.deep.len().max(1));
         let (a_group, b_group) = (group(self.shape.mr), group(self.shape.nr));
         let b_tasks = if b_too { self.cols.count.div_ceil(b_group) } else { 0 };
-        for_each(parallel, b_tasks + self.rows.count.div_ceil(a_group), |t| {
+        let a_tasks = if self.a_in_place { 0 } else { self.rows.count.div_ceil(a_group) };
+        for_each(parallel, b_tasks + a_tasks, |t| {
             let panels = |t: usize, group: usize, count: usize| t * group..count.min((t + 1) * group);
             if t < b_tasks {
                 panels(t, b_group, self.cols.count).for_each(|p| self.pack_b(p));
@@ -280,7 +291,7 @@ impl<S: Simd> Part<'_, S> {
     /// How many rectangles there are below each other, and side by side. Few rows are one: each panel of B is packed
     /// once then.
     fn tasks(&self) -> (usize, usize) {
-        let (m, n) = (self.rows.start(self.rows.count), self.cols.start(self.cols.count));
+        let (m, n) = (self.rows.total, self.cols.total);
         let (mut down, mut across) = (m.div_ceil(TASK_ROWS), n.div_ceil(TASK_COLS));
         let enough = TASKS.min(m * n * self.deep.len() / TASK_WORK);
         while down * across < enough && (down < self.rows.count || across < self.cols.count) {
@@ -332,10 +343,17 @@ impl<S: Simd> Part<'_, S> {
         let j = self.j0 + j.start..self.j0 + j.end;
         for p in rows {
             let i = self.rows.range(p);
+            let (a, a_step, a_row) = if self.a_in_place {
+                let panel = self.a.block(self.i0 + i.start, block.start, i.len(), block.len());
+                (panel.as_ptr(), panel.col_stride(), panel.row_stride())
+            } else {
+                (self.packed_a.0.cast_const().wrapping_add(self.place_a(block, p).0), i.len(), 1)
+            };
             let tile = Tile {
                 k: block.len(),
-                a: self.packed_a.0.wrapping_add(self.place_a(block, p).0),
-                a_step: i.len(),
+                a,
+                a_step,
+                a_row,
                 b,
                 b_step,
                 c: self.c.0.wrapping_add((self.i0 + i.start) * self.c_stride + j.start),
@@ -345,54 +363,11 @@ impl<S: Simd> Part<'_, S> {
                 bias: finish.bias.map(|bias| &bias[j.clone()]),
                 relu: finish.relu,
             };
-            // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats; `b` is a
+            // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats, or is a
+            // block of A itself; `b` is a
             // panel of `width` floats a step, packed or in place inside B; rows i and columns j lie inside C, and of
             // all tasks this one alone has their rectangle.
-            unsafe { tile_fn::<S>(i.len(), width)(self.s, tile) };
+            unsafe { tile_fn::<S>(i.len(), width, a_row == 1)(self.s, tile) };
         }
-    }
-}
-
-/// `count` products of the same shape: product p is `c[p·M·N..][..M·N] = A_p·B_p` with A_p = `a(p)`, B_p = `b(p)` and
-/// each C_p row-major without gaps. Small ones are handed out whole, large ones are cut one after the other.
-///
-/// # Panics
-/// When shapes don't fit together or differ, `c` is not exactly filled, or this machine lacks `isa`.
-#[track_caller]
-pub fn sgemm_batch<'a>(
-    isa: Isa,
-    count: usize,
-    a: impl Fn(usize) -> MatRef<'a> + Sync,
-    b: impl Fn(usize) -> MatRef<'a> + Sync,
-    c: &mut [f32],
-    epilogue: &Epilogue<'_>,
-) {
-    if count == 0 {
-        return;
-    }
-    let (m, k, n) = (a(0).rows(), a(0).cols(), b(0).cols());
-    assert!(c.len() == count * m * n, "sgemm_batch: {count} products of [{m}, {n}] into {} floats", c.len());
-    if m * n == 0 {
-        return;
-    }
-    let one = |p: usize, c: &mut [f32], parallel: bool| {
-        let (a, b, c) = (a(p), b(p), MatMut::row_major(c, m, n));
-        check(&a, &b, &c, epilogue);
-        isa.dispatch(Product { a, b, c, epilogue, parallel });
-    };
-    let (work, threads) = (m * n * k, rayon::current_num_threads());
-    let threshold = serial_threshold();
-    if threads == 1 || work * count < threshold {
-        c.chunks_exact_mut(m * n).enumerate().for_each(|(p, c)| one(p, c, false));
-    } else if count >= 4 * threads || work < threshold {
-        // As many as make a task worth handing out.
-        let least = (threshold / (8 * work.max(1))).max(1);
-        let seen = crate::parallel::observer();
-        c.par_chunks_exact_mut(m * n).enumerate().with_min_len(least).for_each(|(p, c)| {
-            seen();
-            one(p, c, false)
-        });
-    } else {
-        c.chunks_exact_mut(m * n).enumerate().for_each(|(p, c)| one(p, c, true));
     }
 }

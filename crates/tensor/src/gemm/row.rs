@@ -69,8 +69,10 @@ impl Kernel for RowMajor<'_> {
             sums[..n].fill(0.0);
             let mut k0 = block.start;
             while k0 + PASS <= block.end {
-                let x: [f32; PASS] = std::array::from_fn(|p| a.at(0, k0 + p));
-                let rows: [&[f32]; PASS] = std::array::from_fn(|p| b.row(k0 + p));
+                let (mut x, mut rows) = ([0.0; PASS], [&[0.0f32; 0][..]; PASS]);
+                for p in 0..PASS {
+                    (x[p], rows[p]) = (a.at(0, k0 + p), b.row(k0 + p));
+                }
                 add_rows(s, &mut sums[..n], x, rows);
                 k0 += PASS;
             }
@@ -94,7 +96,11 @@ fn add_rows<S: Simd, const P: usize>(s: S, sums: &mut [f32], x: [f32; P], rows: 
     for row in rows {
         assert!(row.len() == n, "a row of B has {} floats, C {n}", row.len());
     }
-    let x = x.map(|x| s.splat(x));
+    let mut x_all = [s.splat(0.0); P];
+    for p in 0..P {
+        x_all[p] = s.splat(x[p]);
+    }
+    let x = x_all;
     let whole = n - n % S::LANES;
     for j in (0..whole).step_by(S::LANES) {
         // SAFETY: j + LANES ≤ n, and every slice holds n floats.

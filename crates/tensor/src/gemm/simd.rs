@@ -11,7 +11,7 @@ use crate::simd::{Isa, Kernel, Simd};
 ///
 /// What differs from [`packed`](super::packed):
 /// 1. The tile is as large as the registers allow, 14 × 32 with AVX-512, and written with vectors of the instruction
-///    set that was found at run time; multiply and add are one instruction. [`tile`](super::tile) counts its loads.
+///    set that was found at run time; multiply and add are one instruction. `tile.rs` counts its loads.
 /// 2. Rows are cut evenly into panels and every height has its own kernel, so nothing is computed for padding.
 /// 3. Packing transposes squares of vectors in registers, and its memory is kept from call to call.
 /// 4. Blocks are sized by the caches of this machine (Low et al. 2016): a panel of B beside the tile's panel of A in the
@@ -96,6 +96,7 @@ fn macro_kernel<S: Simd>(
                 k: kc,
                 a: a_panel.as_ptr(),
                 a_step: i.len(),
+                a_row: 1,
                 b: b_panel.as_ptr(),
                 b_step: width,
                 c: c.tile_ptr(i0 + i.start..i0 + i.end, j0 + j.start..j0 + j.end),
@@ -107,7 +108,7 @@ fn macro_kernel<S: Simd>(
             };
             // SAFETY: the slices above hold kc steps of i.len() and of `width` floats; `tile_ptr` checked that rows i and
             // columns j lie inside C, which is borrowed for this call alone.
-            unsafe { tile_fn::<S>(i.len(), width)(s, tile) };
+            unsafe { tile_fn::<S>(i.len(), width, true)(s, tile) };
         }
     }
 }

@@ -24,13 +24,15 @@ use crate::simd::{Isa, Kernel, Simd};
 /// One tile's work: C = \[C +\] A·B over `k`, then what finishes it.
 ///
 /// # Validity
-/// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step`
-/// is valid for reading MR floats and `b + k·b_step` for NV vectors; for each row i below MR, `c + i·c_stride` is valid for
+/// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step + i·a_row`
+/// is valid for reading for each row i below MR and `b + k·b_step` for NV vectors; for each row i below MR, `c + i·c_stride` is valid for
 /// reading and writing `cols` floats, and nobody else touches those meanwhile.
 pub(super) struct Tile<'a> {
     pub k: usize,
     pub a: *const f32,
     pub a_step: usize,
+    /// From a row of A to the next: 1 in a packed panel.
+    pub a_row: usize,
     pub b: *const f32,
     pub b_step: usize,
     pub c: *mut f32,
@@ -51,18 +53,22 @@ pub(super) struct Tile<'a> {
 /// The tile's pointers are valid as [`Tile`] says.
 pub(super) type TileFn<S> = unsafe fn(S, Tile<'_>);
 
-/// The function for tiles of `rows` rows and panels of `width` floats.
+/// The function for tiles of `rows` rows and panels of `width` floats; `packed` says that A's `a_row` is 1.
 ///
 /// # Panics
 /// When the instruction set's table has no such tile.
 #[inline]
-pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize) -> TileFn<S> {
+pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileFn<S> {
     let wide = width == const { TileShape::of(S::ISA, S::LANES).nr };
     /// A list of heights, for each of the two widths.
     macro_rules! table {
         ($wide:literal, $narrow:literal; $($mr:literal)*) => {
-            if wide { [$(tile::<S, $mr, $wide> as TileFn<S>),*][rows - 1] }
-            else { [$(tile::<S, $mr, $narrow> as TileFn<S>),*][rows - 1] }
+            match (wide, packed) {
+                (true, true) => [$(tile::<S, $mr, $wide, true> as TileFn<S>),*][rows - 1],
+                (false, true) => [$(tile::<S, $mr, $narrow, true> as TileFn<S>),*][rows - 1],
+                (true, false) => [$(tile::<S, $mr, $wide, false> as TileFn<S>),*][rows - 1],
+                (false, false) => [$(tile::<S, $mr, $narrow, false> as TileFn<S>),*][rows - 1],
+            }
         };
     }
     match S::ISA {
@@ -72,8 +78,8 @@ pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize) -> TileFn<S> {
     }
 }
 
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize>(s: S, tile: Tile<'_>) {
-    s.enter(Micro::<MR, NV>(tile));
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PACKED: bool>(s: S, tile: Tile<'_>) {
+    s.enter(Micro::<MR, NV, PACKED>(tile));
 }
 
 /// Floats in a cache line.
@@ -91,13 +97,14 @@ fn prefetch(address: *const f32) {
     let _ = address;
 }
 
-struct Micro<'a, const MR: usize, const NV: usize>(Tile<'a>);
+struct Micro<'a, const MR: usize, const NV: usize, const PACKED: bool>(Tile<'a>);
 
-impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
+impl<const MR: usize, const NV: usize, const PACKED: bool> Kernel for Micro<'_, MR, NV, PACKED> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Tile { k, mut a, a_step, mut b, b_step, c, c_stride, cols, add, bias, relu } = self.0;
+        let Tile { k, mut a, a_step, a_row, mut b, b_step, c, c_stride, cols, add, bias, relu } = self.0;
+        let a_row = if PACKED { 1 } else { a_row };
         // C is not needed until the sums are done; its rows are fetched meanwhile.
         for i in 0..MR {
             for v in 0..NV.div_ceil(LINE / S::LANES) {
@@ -106,11 +113,15 @@ impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
         }
         let mut sums = [[s.splat(0.0); NV]; MR];
         for _ in 0..k {
-            // SAFETY: the maker of the tile vouches for MR floats at `a` and NV vectors at `b` for each of the k steps.
-            let y: [S::F; NV] = std::array::from_fn(|v| unsafe { s.load_ptr(b.add(v * S::LANES)) });
+            // Loops and no closures: what is not inlined would be compiled without the features.
+            let mut y = [s.splat(0.0); NV];
+            for v in 0..NV {
+                // SAFETY: the maker of the tile vouches for MR floats at `a` and NV vectors at `b` for each of the k steps.
+                y[v] = unsafe { s.load_ptr(b.add(v * S::LANES)) };
+            }
             for i in 0..MR {
                 // SAFETY: as above.
-                let x = s.splat(unsafe { *a.add(i) });
+                let x = s.splat(unsafe { *a.add(i * a_row) });
                 for v in 0..NV {
                     sums[i][v] = s.mul_add(x, y[v], sums[i][v]);
                 }
@@ -141,10 +152,10 @@ impl<const MR: usize, const NV: usize> Kernel for Micro<'_, MR, NV> {
             }
         }
         if let Some(bias) = bias {
-            let bias: [S::F; NV] = std::array::from_fn(|v| s.load_part(&bias[cols.min(v * S::LANES)..][..lanes[v]]));
-            for i in 0..MR {
-                for v in 0..NV {
-                    sums[i][v] = sums[i][v] + bias[v];
+            for v in 0..NV {
+                let bias = s.load_part(&bias[cols.min(v * S::LANES)..][..lanes[v]]);
+                for i in 0..MR {
+                    sums[i][v] = sums[i][v] + bias;
                 }
             }
         }

@@ -63,11 +63,11 @@ impl Simd for Scalar {
     fn copysign(self, magnitude: f32, sign: f32) -> f32 {
         magnitude.copysign(sign)
     }
-    // `round_ties_even` is a call without SSE4.1. Adding and taking away 1.5·2²³ leaves no room for a fraction, so the
+    // `round_ties_even` is a call without SSE4.1. Adding and taking away 2²³ leaves no room for a fraction, so the
     // hardware's own rounding (to even) does it; from 2²³ on every float is an integer already.
     #[inline(always)]
     fn round(self, x: f32) -> f32 {
-        if x.abs() < 8_388_608.0 { ((x + 12_582_912.0) - 12_582_912.0).copysign(x) } else { x }
+        if x.abs() < 8_388_608.0 { ((x.abs() + 8_388_608.0) - 8_388_608.0).copysign(x) } else { x }
     }
 
     #[inline(always)]
@@ -143,5 +143,19 @@ impl Simd for Scalar {
     #[inline(always)]
     fn max_lane(self, x: f32) -> f32 {
         x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_is_round_ties_even() {
+        for bits in (0..=u32::MAX).step_by(997).chain([5_000_001.0f32, 4_194_305.0, 0.5, 1.5, -2.5].map(f32::to_bits)) {
+            let x = f32::from_bits(bits);
+            let (ours, std) = (Scalar.round(x), x.round_ties_even());
+            assert!(ours.to_bits() == std.to_bits() || x.is_nan(), "round({x:e}) = {ours:e}, not {std:e}");
+        }
     }
 }

@@ -1,0 +1,42 @@
+//! The one list of what is looser than usual: an operation enters it with its reason, or the test fails.
+
+use glassbox_autograd::Derivatives;
+use glassbox_autograd::ops::registry;
+
+/// The usual bound of a value: 4 units of 2⁻²⁴, two roundings more than a correctly rounded result.
+const DEFAULT_UNITS: f64 = 4.0;
+
+/// Tolerances beyond the default, and why.
+const LOOSER: &[(&str, &str)] = &[
+    ("adam_step", "nine roundings, a square root and two divisions follow one another"),
+    ("bce_with_logits", "an exponential, a logarithm and two additions follow one another"),
+    ("sigmoid", "an exponential within 2 ULP, an addition and a division; a ULP is up to two units"),
+    ("softmax", "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another"),
+    ("sum", "additions in blocks of 512: each accumulator adds up to 128 elements in a row on one lane"),
+    ("tanh", "an exponential and a division; a ULP is up to two units"),
+];
+
+/// Operations that can't be differentiated twice, and why.
+const NOT_TWICE: &[(&str, &str)] = &[("adam_step", "an optimiser's step")];
+
+#[test]
+fn every_looser_tolerance_is_listed_with_its_reason() {
+    let loose: Vec<&str> = registry()
+        .iter()
+        .filter(|op| op.tolerance_units().is_some_and(|units| units > DEFAULT_UNITS))
+        .map(|op| op.name())
+        .collect();
+    assert_eq!(loose, LOOSER.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_operation_without_a_second_derivative_is_listed_with_its_reason() {
+    let found: Vec<(&str, &str)> = registry()
+        .iter()
+        .filter_map(|op| match op.derivatives() {
+            Derivatives::Any => None,
+            Derivatives::Once(why) | Derivatives::Never(why) => Some((op.name(), why)),
+        })
+        .collect();
+    assert_eq!(found, NOT_TWICE);
+}
