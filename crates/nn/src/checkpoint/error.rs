@@ -78,8 +78,8 @@ pub enum CheckpointError {
     },
 
     /// The names of the file and of the model differ.
-    #[error("{}: the names differ from the model's{}{}; load the file into the model that saved it, or load only \
-             what matches (`load_safetensors_partial`)", path.display(), Missing(missing), Unexpected(unexpected))]
+    #[error("{}: the names differ from the model's{}{}; {remedy}", path.display(), Missing(missing),
+            Unexpected(unexpected))]
     Names {
         /// The file in question.
         path: PathBuf,
@@ -87,6 +87,8 @@ pub enum CheckpointError {
         missing: Vec<MissingTensor>,
         /// What the file has and the model lacks.
         unexpected: Vec<String>,
+        /// What to do about it.
+        remedy: &'static str,
     },
 
     /// A tensor was asked for by a name that the file doesn't hold.

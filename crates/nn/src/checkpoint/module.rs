@@ -29,7 +29,8 @@ pub fn load_safetensors(module: &mut (impl Module + ?Sized), path: impl AsRef<Pa
     let file = SafetensorsFile::open(path)?;
     let Loaded { missing, unexpected } = compare(module, &file);
     if !missing.is_empty() || !unexpected.is_empty() {
-        return Err(CheckpointError::Names { path: file.path().into(), missing, unexpected });
+        let remedy = "load the file into the model that saved it, or load what matches (`load_safetensors_partial`)";
+        return Err(CheckpointError::Names { path: file.path().into(), missing, unexpected, remedy });
     }
     copy_from(module, &file)
 }

@@ -2,8 +2,7 @@
 
 use super::adam::{Adam, Moments};
 use crate::checkpoint::{CheckpointError, MissingTensor, SafetensorsFile, write_safetensors};
-use crate::module::{Module, Slot};
-use crate::name::Name;
+use crate::module::Module;
 use glassbox_autograd::LeafId;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -15,7 +14,7 @@ const V: &str = "exp_avg_sq";
 const T: &str = "step";
 
 impl Adam {
-    /// Saves m, v and t of every parameter of `model` that isn't frozen, by dotted name.
+    /// Saves m, v and t of every parameter of `model`, by dotted name. A frozen one that has taken no step has none.
     ///
     /// The hyperparameters are not saved: they belong to the run's configuration. The file appears whole or not at all.
     ///
@@ -23,13 +22,15 @@ impl Adam {
     /// If the file can't be written, or two parameters have one name.
     pub fn save_state(&self, model: &(impl Module + ?Sized), path: impl AsRef<Path>) -> Result<(), CheckpointError> {
         let (mut tensors, mut steps) = (Vec::new(), Vec::new());
-        for Entry { name, id, .. } in learned(model) {
-            let moments = self.moments.get(&id);
-            if let Some(Moments { m, v, .. }) = moments {
-                tensors.push((format!("{M}.{name}"), m));
-                tensors.push((format!("{V}.{name}"), v));
+        for Entry { name, id, frozen, .. } in entries(model) {
+            match self.moments.get(&id) {
+                Some(Moments { t, m, v }) => {
+                    tensors.extend([(key(M, &name), m), (key(V, &name), v)]);
+                    steps.push((key(T, &name), t.to_string()));
+                }
+                None if frozen => {}
+                None => steps.push((key(T, &name), "0".into())),
             }
-            steps.push((format!("{T}.{name}"), moments.map_or(0, |moments| moments.t).to_string()));
         }
         write_safetensors(path, tensors, steps)
     }
@@ -38,7 +39,7 @@ impl Adam {
     /// bit, as if nothing had been interrupted.
     ///
     /// # Errors
-    /// If the file is unreadable or not whole, lacks the state of a parameter that isn't frozen, has a state of another
+    /// If the file is unreadable or not whole, lacks the state of a parameter that isn't frozen, has one of another
     /// shape, or one of a parameter that the model doesn't have. Then this optimiser is as it was.
     pub fn load_state(
         &mut self,
@@ -49,21 +50,23 @@ impl Adam {
         let mut unread: BTreeSet<&str> = file.names().collect();
         let mut missing = Vec::new();
         let mut loaded = HashMap::new();
-        for Entry { name, id, shape } in learned(model) {
-            let key = format!("{T}.{name}");
-            let Some(text) = file.metadata(&key) else {
-                missing.push(MissingTensor { name: key, nearest: None });
+        for Entry { name, id, shape, frozen } in entries(model) {
+            let steps = key(T, &name);
+            let Some(text) = file.metadata(&steps) else {
+                if !frozen {
+                    missing.push(MissingTensor { name: steps, nearest: None });
+                }
                 continue;
             };
             let Ok(t) = text.parse::<u64>() else {
                 let (path, found) = (file.path().into(), Some(text.to_owned()));
-                return Err(CheckpointError::Metadata { path, key, expected: "a number of steps", found });
+                return Err(CheckpointError::Metadata { path, key: steps, expected: "a number of steps", found });
             };
             if t == 0 {
                 continue; // it has not taken a step yet, so there are no moments
             }
             let mut read = |moment: &str| {
-                let tensor = format!("{moment}.{name}");
+                let tensor = key(moment, &name);
                 let value = file.read(&tensor)?;
                 if value.shape() != shape {
                     let (path, found) = (file.path().into(), value.shape().to_vec());
@@ -76,28 +79,33 @@ impl Adam {
         }
         if !missing.is_empty() || !unread.is_empty() {
             let unexpected = unread.into_iter().map(str::to_owned).collect();
-            return Err(CheckpointError::Names { path: file.path().into(), missing, unexpected });
+            let remedy = "load the optimiser together with the model that it was saved with";
+            return Err(CheckpointError::Names { path: file.path().into(), missing, unexpected, remedy });
         }
         self.moments = loaded;
         Ok(())
     }
 }
 
-/// A parameter that isn't frozen.
+/// What there is to know of a parameter here.
 struct Entry {
     name: String,
     id: LeafId,
     shape: Vec<usize>,
+    frozen: bool,
 }
 
-fn learned(model: &(impl Module + ?Sized)) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    model.visit(Name::root(), &mut |name, slot| {
-        if let Slot::Param(param) = slot
-            && !param.is_frozen()
-        {
-            entries.push(Entry { name: name.to_string(), id: param.id(), shape: param.value().shape().to_vec() });
-        }
-    });
-    entries
+fn entries(model: &(impl Module + ?Sized)) -> Vec<Entry> {
+    let parameters = model.parameters().into_iter();
+    parameters
+        .map(|(name, param)| {
+            let shape = param.value().shape().to_vec();
+            Entry { name, id: param.id(), shape, frozen: param.is_frozen() }
+        })
+        .collect()
+}
+
+/// `exp_avg.fc1.weight`; the parameter of a model that is nothing else has no name of its own.
+fn key(what: &str, name: &str) -> String {
+    if name.is_empty() { what.into() } else { format!("{what}.{name}") }
 }
