@@ -32,7 +32,7 @@ const UNARY: [Unary; 18] = [
     ("c / x", |x| 1.7 / x, |x| f64::from(1.7f32) / x, ROUNDED),
     ("affine, a power of two", |x| x.affine(-2.0, 3.0), |x| -2.0 * x + 3.0, ROUNDED),
     ("x + x, shared memory", |x| x + x, |x| x + x, ROUNDED),
-    ("x / x, shared memory", |x| x / x, |x| x / x, ROUNDED),
+    ("x * x, shared memory", |x| x * x, |x| x * x, ROUNDED),
 ];
 
 type Binary = (&'static str, fn(&Tensor, &Tensor) -> Tensor, fn(f64, f64) -> f64);
@@ -138,7 +138,7 @@ proptest! {
         for (name, op, reference) in BINARY {
             let want = layouts::broadcast2(&f64s(&a), &f64s(&b), reference);
             for_each_isa(|isa| assert_within_ulp(&op(&a, &b), &want, ROUNDED, &format!("{name}, {isa:?}")));
-            let flipped = layouts::broadcast2(&f64s(&b), &f64s(&a), |x, y| reference(x, y));
+            let flipped = layouts::broadcast2(&f64s(&b), &f64s(&a), reference);
             if name != "div" {
                 assert_within_ulp(&op(&b, &a), &flipped, ROUNDED, name);
             }

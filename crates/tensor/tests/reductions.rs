@@ -20,7 +20,7 @@ fn f64s(x: &Tensor) -> ArrayD<f64> {
 /// The subset number `mask` of the axes, in an order of its own, some counted from the end.
 fn axes(mask: usize, rank: usize) -> Vec<isize> {
     let named = (0..rank).filter(|a| mask >> a & 1 == 1);
-    named.map(|a| if mask % 3 == 0 { a as isize - rank as isize } else { a as isize }).rev().collect()
+    named.map(|a| if mask.is_multiple_of(3) { a as isize - rank as isize } else { a as isize }).rev().collect()
 }
 
 /// Folds an f64 array over the axes of `mask`, which keep length 1.

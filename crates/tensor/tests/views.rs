@@ -57,7 +57,7 @@ fn order(mut n: usize, rank: usize) -> Vec<usize> {
 
 /// A shape with as many elements, chosen by `n`.
 fn other_shape(n: usize, numel: usize) -> Vec<usize> {
-    let divisors: Vec<usize> = (1..=numel.max(1)).filter(|d| numel % d == 0).collect();
+    let divisors: Vec<usize> = (1..=numel.max(1)).filter(|&d| numel.is_multiple_of(d)).collect();
     let d = divisors[n % divisors.len()];
     match n / 16 % 4 {
         0 => vec![numel],
