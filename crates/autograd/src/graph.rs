@@ -3,7 +3,6 @@
 use crate::sweep::ancestors;
 use crate::var::{Content, Edge, Var};
 use std::collections::HashMap;
-use std::fmt::Write;
 
 /// The graph that `y` was computed by, one line a node in the order of computation. Constants are named by their shape.
 ///
@@ -12,11 +11,11 @@ use std::fmt::Write;
 /// use glassbox_tensor::tensor;
 /// let x = Var::input(tensor![1., 2.]);
 /// let text = graph_text(&x.exp().sum_all());
-/// assert_eq!(text, "%0 = leaf                             [2]\n%1 = exp(%0)                          [2]\n%2 = sum(%1)                          []\n");
+/// assert_eq!(text, "%0 = leaf     [2]\n%1 = exp(%0)  [2]\n%2 = sum(%1)  []\n");
 /// ```
 pub fn graph_text(y: &Var) -> String {
     let Some(root) = y.node() else { return format!("constant {:?}\n", y.shape()) };
-    let mut text = String::new();
+    let mut lines = Vec::new();
     let mut numbers = HashMap::new();
     for (number, node) in ancestors(root).into_iter().enumerate() {
         numbers.insert(node.id, number);
@@ -24,7 +23,7 @@ pub fn graph_text(y: &Var) -> String {
             Some(parent) => format!("%{}", numbers[&parent.id]),
             None => format!("constant {:?}", edge.shape),
         };
-        let line = match &*node.content.borrow() {
+        let from = match &*node.content.borrow() {
             Content::Leaf(_) => "leaf".to_string(),
             Content::Consumed => "consumed by backward".to_string(),
             Content::Op(record) => {
@@ -32,7 +31,8 @@ pub fn graph_text(y: &Var) -> String {
                 format!("{}({})", record.applied.name(), inputs.join(", "))
             }
         };
-        let _ = writeln!(text, "%{number} = {line:<32} {:?}", node.shape);
+        lines.push((format!("%{number} = {from}"), format!("{:?}", node.shape)));
     }
-    text
+    let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or(0) + 2;
+    lines.iter().map(|(line, shape)| format!("{line:<width$}{shape}\n")).collect()
 }
