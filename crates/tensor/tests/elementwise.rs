@@ -242,8 +242,9 @@ fn large_inputs_agree_with_small_ones() {
         }
         let column = layout.tensor(&[37, 1], (0.5, 2.0), 4);
         let row = layout.tensor(&[1100], (0.5, 2.0), 5);
+        let one = layout.tensor(&[1], (0.5, 2.0), 6);
         for (name, op, reference) in BINARY {
-            for y in [&column, &row] {
+            for y in [&column, &row, &one] {
                 let want = layouts::broadcast2(&f64s(&x), &f64s(y), reference);
                 assert_within_ulp(&op(&x, y), &want, ROUNDED, &format!("{name}, {layout:?}"));
             }
