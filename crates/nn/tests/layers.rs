@@ -40,6 +40,13 @@ fn linear_is_x_times_w_transposed_plus_b() {
 }
 
 #[test]
+fn weight_and_bias_are_drawn_independently() {
+    let linear = Linear::new(1, 8, Key::new(1)); // with one input, both have the bound 1
+    let bias = linear.bias.as_ref().expect("there").value().to_vec();
+    assert!(linear.weight.value().to_vec().iter().zip(&bias).all(|(w, b)| w != b));
+}
+
+#[test]
 fn linear_takes_any_axes_before_the_last() {
     let linear = Linear::new(4, 3, Key::new(1));
     let x = Tensor::randn([2, 5, 4], Key::new(2));

@@ -267,6 +267,16 @@ fn a_state_of_another_model_is_refused() {
     assert_eq!(missing[0].name, "step.weight");
     assert!(unexpected.contains(&"exp_avg.fc1.weight".to_owned()), "{error}");
 
+    #[derive(Module)]
+    struct Half {
+        fc1: Linear,
+    }
+    let error = Adam::new(0.1).load_state(&Half { fc1: model.fc1.clone() }, &path).expect_err("too much");
+    let CheckpointError::Names { missing, unexpected, .. } = &error else { panic!("{error}") };
+    assert!(missing.is_empty(), "{error}");
+    let left_over = ["exp_avg.fc2.bias", "exp_avg.fc2.weight", "exp_avg_sq.fc2.bias", "exp_avg_sq.fc2.weight"];
+    assert_eq!(unexpected, &left_over);
+
     // The same names with other shapes.
     let mut other = mlp(1);
     other.fc2 = Linear::new(4, 2, Key::new(0));
