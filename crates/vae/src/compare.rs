@@ -123,7 +123,7 @@ pub fn three_rows(ae: &Training<AeMlp>, vae: &Training<VaeMlp>) -> [(&'static st
         ),
         (
             "Variational autoencoder, codes from its prior N(0, I): garments. Training has spread each picture's code over a \
-             region, and has drawn the regions together until they fill the prior.",
+             region, and has drawn the regions together until they nearly fill the prior.",
             row(vae.decode(&eps)),
         ),
     ]
