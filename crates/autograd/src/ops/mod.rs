@@ -40,6 +40,7 @@ operations! {
     reparameterize
     reshape
     sigmoid
+    silu
     softmax
     softplus
     square
