@@ -1,7 +1,9 @@
 //! An operation outside the engine's crate, with all that the registry needs to prove it: swish(x) = x·σ(x)
 //! (Ramachandran, Zoph & Le 2017). Run with `cargo run --example custom_op`, test with `cargo test --example custom_op`.
 
-use glassbox_autograd::{Cost, Derivatives, Grads, Input, Keep, Kept, Op, OpInfo, Sample, Tolerance, Var, apply, graph_text};
+use glassbox_autograd::{
+    Cost, Derivatives, Grads, Input, Keep, Kept, Op, OpInfo, Sample, Tolerance, Var, apply, graph_text,
+};
 use glassbox_tensor::simd::{Lanes, Simd, math};
 use glassbox_tensor::{Tensor, map_n, tensor};
 

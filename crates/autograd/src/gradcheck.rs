@@ -1,12 +1,11 @@
 //! `gradcheck`: the gradient of anything, against central differences in f64.
 
-use crate::replay::replay;
-use crate::sweep::grad;
+use crate::replay::{leaf_values, replay};
+use crate::sweep::gradients_keeping_graph;
 use crate::var::{Var, traced};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use ndarray::ArrayD;
-use std::collections::BTreeMap;
 
 /// Up to this many elements, every one is checked alone; beyond, random directions are.
 const ALONE: usize = 48;
@@ -30,51 +29,54 @@ const F32_ERROR: f64 = 2e-6;
 /// gradcheck(|x| x[0].matmul(&x[1]).exp().mean_all(), &inputs).unwrap();
 /// ```
 ///
+/// Every leaf of the graph is checked: the inputs, and the parameters of whatever layers `f` runs.
+///
 /// # Errors
-/// Where the two differ: the input, the direction, and both numbers. Also when the f64 value is not the f32 value, and when
+/// Where the two differ: the leaf, the direction, and both numbers. Also when the f64 value is not the f32 value, and when
 /// the graph can't be replayed.
 pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
-    let vars: Vec<Var> = inputs.iter().map(|x| Var::input(x.clone())).collect();
-    let y = traced(|| f(&vars));
+    let (y, input_ids) = traced(|| {
+        let vars: Vec<Var> = inputs.iter().map(|x| Var::input(x.clone())).collect();
+        let ids: Vec<_> = vars.iter().map(|v| v.leaf_id().expect("made as a leaf")).collect();
+        (f(&vars), ids)
+    });
     if y.value().numel() != 1 {
         return Err(format!("gradcheck: f returned shape {:?}; it must return one element", y.shape()));
     }
     if !y.is_recorded() {
-        return Err("gradcheck: f's value depends on none of the inputs".into());
+        return Err("gradcheck: f's value depends on none of the inputs, nor on a parameter".into());
     }
-    let refs: Vec<&Var> = vars.iter().collect();
-    let grads = grad(&y, &refs);
-    let ids: Vec<_> = vars.iter().map(|v| v.leaf_id().expect("made as a leaf")).collect();
-    let base: Vec<ArrayD<f64>> = inputs.iter().map(Tensor::to_f64).collect();
-    let evaluate = |which: usize, x: &ArrayD<f64>| -> Result<f64, String> {
-        let at = |i: usize| if i == which { x.clone() } else { base[i].clone() };
-        let leaves: BTreeMap<_, _> = ids.iter().enumerate().map(|(i, &id)| (id, at(i))).collect();
-        Ok(replay(&y, &leaves)?.sum())
-    };
-    if let Some(x) = base.first() {
-        let (value, replayed) = (y.item() as f64, evaluate(0, x)?);
-        let apart = (value - replayed).abs();
-        if apart > 1e-4 * replayed.abs().max(1e-2) {
-            return Err(format!("gradcheck: f is {value} in f32, and {replayed} replayed through the references"));
-        }
+    let leaves = leaf_values(&y);
+    let gradients = gradients_keeping_graph(&y);
+    let (value, replayed) = (y.item() as f64, replay(&y, &leaves)?.sum());
+    if (value - replayed).abs() > 1e-4 * replayed.abs().max(1e-2) {
+        return Err(format!("gradcheck: f is {value} in f32, and {replayed} replayed through the references"));
     }
-    for (which, (x, g)) in base.iter().zip(&grads).enumerate() {
-        let g = g.value().to_f64();
-        let n = x.len();
-        let alone = n <= ALONE;
-        for d in 0..if alone { n } else { DIRECTIONS } {
+    for (&id, x) in &leaves {
+        let g = gradients.get(id).ok_or("gradcheck: a leaf of the graph got no gradient")?.to_f64();
+        let evaluate = |at: ArrayD<f64>| -> Result<f64, String> {
+            let mut moved = leaves.clone();
+            moved.insert(id, at);
+            Ok(replay(&y, &moved)?.sum())
+        };
+        let alone = x.len() <= ALONE;
+        for d in 0..if alone { x.len() } else { DIRECTIONS } {
             let v = if alone { unit(x, d) } else { random_direction(x, d as u64) };
-            let numeric = (evaluate(which, &(x + &v * STEP))? - evaluate(which, &(x - &v * STEP))?) / (2.0 * STEP);
+            let numeric = (evaluate(x + &v * STEP)? - evaluate(x - &v * STEP)?) / (2.0 * STEP);
             let analytic = (&g * &v).sum();
             let scale = (&g * &v).mapv(f64::abs).sum();
             // A single element may be small because large terms cancelled; f32 keeps them only to the gradient's scale.
             let floor = if alone { g.iter().fold(0.0f64, |a, b| a.max(b.abs())) } else { 0.0 };
             let allowed = 1e-6f64.max(F32_ERROR * scale.max(floor)).max(1e-6 * numeric.abs());
             if (numeric - analytic).abs() > allowed || !(numeric - analytic).is_finite() {
+                let leaf = match input_ids.iter().position(|input| *input == id) {
+                    Some(which) => format!("input {which}"),
+                    None => "a parameter".to_string(),
+                };
                 let along = if alone { format!("element {d}") } else { format!("random direction {d}") };
                 return Err(format!(
-                    "gradcheck: input {which} (shape {:?}), {along}: backward says {analytic:.9e}, central differences of \
-                     the f64 references {numeric:.9e}; they differ by {:.2e}, allowed is {allowed:.2e}",
+                    "gradcheck: {leaf} (shape {:?}), {along}: backward says {analytic:.9e}, central differences of the \
+                     f64 references {numeric:.9e}; they differ by {:.2e}, allowed is {allowed:.2e}",
                     x.shape(),
                     (numeric - analytic).abs()
                 ));
@@ -100,41 +102,52 @@ mod tests {
     use crate::op::{Grads, Keep, Kept, Op};
     use crate::var::apply;
 
+    /// eˣ with a gradient that is one part in a thousand off.
+    #[derive(Clone, Debug)]
+    struct Wrong;
+    static INFO: crate::OpInfo<Wrong> = crate::OpInfo {
+        name: "wrong",
+        formula: "",
+        gradient: "",
+        source: "",
+        reference: |_, x| x[0].mapv(f64::exp),
+        sample: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
+        standard: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
+        wrong: &[],
+        tolerance: crate::Tolerance::Units(4.0),
+        cost: |_, shapes| crate::Cost::elementwise(1, shapes),
+        derivatives: crate::Derivatives::Any,
+    };
+    impl Op for Wrong {
+        const INFO: &'static crate::OpInfo<Self> = &INFO;
+        type Extra = ();
+        fn keep(&self, _: &[bool]) -> Keep {
+            Keep::OUTPUT
+        }
+        fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+            (x[0].exp(), ())
+        }
+        fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
+            [Some(&(dy * kept.y()) * 1.001)].into()
+        }
+    }
+
     #[test]
     fn a_wrong_gradient_is_found() {
-        /// eˣ with a gradient that is one part in a thousand off.
-        #[derive(Clone, Debug)]
-        struct Wrong;
-        static INFO: crate::OpInfo<Wrong> = crate::OpInfo {
-            name: "wrong",
-            formula: "",
-            gradient: "",
-            source: "",
-            reference: |_, x| x[0].mapv(f64::exp),
-            sample: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
-            standard: |d| crate::Sample::new(Wrong, [crate::Input::new(d.shape2())]),
-            wrong: &[],
-            tolerance: crate::Tolerance::Units(4.0),
-            cost: |_, shapes| crate::Cost::elementwise(1, shapes),
-            derivatives: crate::Derivatives::Any,
-        };
-        impl Op for Wrong {
-            const INFO: &'static crate::OpInfo<Self> = &INFO;
-            type Extra = ();
-            fn keep(&self, _: &[bool]) -> Keep {
-                Keep::OUTPUT
-            }
-            fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
-                (x[0].exp(), ())
-            }
-            fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
-                [Some(&(dy * kept.y()) * 1.001)].into()
-            }
-        }
         let x = [Tensor::ones([3])];
         let error = gradcheck(|x| apply(Wrong, [&x[0]]).sum_all(), &x).unwrap_err();
         assert!(error.contains("input 0 (shape [3]), element 0"), "{error}");
         assert!(gradcheck(|x| x[0].exp().sum_all(), &x).is_ok());
+    }
+
+    #[test]
+    fn parameters_that_are_no_inputs_are_checked_too() {
+        let id = crate::LeafId::fresh();
+        let w = || Var::leaf(id, Tensor::ones([3]));
+        let x = [Tensor::ones([3])];
+        assert!(gradcheck(|x| (&w().exp() * &x[0]).sum_all(), &x).is_ok());
+        let error = gradcheck(|x| (&apply(Wrong, [&w()]) * &x[0]).sum_all(), &x).unwrap_err();
+        assert!(error.contains("a parameter (shape [3]), element 0"), "{error}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn graph_text(y: &Var) -> String {
             None => format!("constant {:?}", edge.shape),
         };
         let from = match &*node.content.borrow() {
-            Content::Leaf(_) => "leaf".to_string(),
+            Content::Leaf(..) => "leaf".to_string(),
             Content::Consumed => "consumed by backward".to_string(),
             Content::Op(record) => {
                 let inputs: Vec<String> = record.inputs.iter().map(input).collect();

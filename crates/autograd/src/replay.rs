@@ -8,6 +8,17 @@ use crate::var::{Content, LeafId, Var};
 use ndarray::ArrayD;
 use std::collections::{BTreeMap, HashMap};
 
+/// The leaves that `y` was computed from, with the values that they had. `y` was recorded under
+/// [`traced`](crate::var::traced).
+pub(crate) fn leaf_values(y: &Var) -> BTreeMap<LeafId, ArrayD<f64>> {
+    let nodes = y.node().map(ancestors).unwrap_or_default();
+    let value = |content: &Content| match content {
+        Content::Leaf(id, Some(value)) => Some((*id, value.to_f64())),
+        _ => None,
+    };
+    nodes.iter().filter_map(|node| value(&node.content.borrow())).collect()
+}
+
 /// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::var::traced).
 ///
 /// # Errors
@@ -17,7 +28,7 @@ pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>) -> Result<
     let mut values: HashMap<u64, ArrayD<f64>> = HashMap::new();
     for node in ancestors(root) {
         let value = match &*node.content.borrow() {
-            Content::Leaf(id) => leaves.get(id).cloned().ok_or("the graph has a leaf which is none of the inputs")?,
+            Content::Leaf(id, _) => leaves.get(id).cloned().ok_or("a leaf of the graph was not traced")?,
             Content::Consumed => return Err("the graph has been consumed by backward".into()),
             Content::Op(record) => {
                 let input = |edge: &crate::var::Edge| match (&edge.node, &edge.constant) {

@@ -79,17 +79,28 @@ impl Var {
     fn sweep_leaves(&self, call: &str, leaves: Option<&[LeafId]>) -> Gradients {
         let root = root(self, call);
         let useful = leaves.map(|leaves| {
-            leading_to(root, |node| matches!(&*node.content.borrow(), Content::Leaf(id) if leaves.contains(id)))
+            leading_to(root, |node| matches!(&*node.content.borrow(), Content::Leaf(id, _) if leaves.contains(id)))
         });
-        let mut gradients = Gradients::default();
-        let seed = Var::constant(Tensor::ones(self.shape()));
-        sweep(root, seed, useful.as_ref(), Mode::Consume, |node, g| {
-            if let Content::Leaf(id) = &*node.content.borrow() {
-                gradients.add(*id, g.value().clone());
-            }
-        });
-        gradients
+        gradients_of_leaves(root, useful.as_ref(), Mode::Consume)
     }
+}
+
+/// The gradients of every leaf by the differentiable backward, keeping the graph: what `gradcheck` compares.
+#[track_caller]
+pub(crate) fn gradients_keeping_graph(y: &Var) -> Gradients {
+    gradients_of_leaves(root(y, "gradcheck"), None, Mode::Graph)
+}
+
+#[track_caller]
+fn gradients_of_leaves(root: &Rc<Node>, useful: Option<&HashSet<u64>>, mode: Mode) -> Gradients {
+    let mut gradients = Gradients::default();
+    let seed = Var::constant(Tensor::ones(root.shape));
+    sweep(root, seed, useful, mode, |node, g| {
+        if let Content::Leaf(id, _) = &*node.content.borrow() {
+            gradients.add(*id, g.value().clone());
+        }
+    });
+    gradients
 }
 
 /// The gradients of a scalar y with respect to `xs` (leaves or any recorded values), as variables which can be
@@ -110,10 +121,8 @@ impl Var {
 #[track_caller]
 pub fn grad(y: &Var, xs: &[&Var]) -> Vec<Var> {
     let root = root(y, "grad");
-    let ids: Vec<u64> = xs
-        .iter()
-        .map(|x| x.node().expect("grad: an x is a constant; make it a leaf with Var::input").id)
-        .collect();
+    let ids: Vec<u64> =
+        xs.iter().map(|x| x.node().expect("grad: an x is a constant; make it a leaf with Var::input").id).collect();
     let useful = leading_to(root, |node| ids.contains(&node.id));
     let mut found: Vec<Option<Var>> = vec![None; xs.len()];
     let seed = Var::constant(Tensor::ones(y.shape()));
@@ -128,7 +137,11 @@ pub fn grad(y: &Var, xs: &[&Var]) -> Vec<Var> {
 #[track_caller]
 fn root<'a>(y: &'a Var, call: &str) -> &'a Rc<Node> {
     let count = y.value().numel();
-    assert!(count == 1, "{call}: shape {:?} has {count} elements, and a gradient is of one; sum or mean first", y.shape());
+    assert!(
+        count == 1,
+        "{call}: shape {:?} has {count} elements, and a gradient is of one; sum or mean first",
+        y.shape()
+    );
     y.node().unwrap_or_else(|| panic!("{call}: this value depends on no leaf; make one with Var::input or a parameter"))
 }
 
@@ -175,13 +188,7 @@ enum Mode {
 
 /// Calls `arrived` with every node's finished gradient, from the root down.
 #[track_caller]
-fn sweep(
-    root: &Rc<Node>,
-    seed: Var,
-    useful: Option<&HashSet<u64>>,
-    mode: Mode,
-    mut arrived: impl FnMut(&Node, &Var),
-) {
+fn sweep(root: &Rc<Node>, seed: Var, useful: Option<&HashSet<u64>>, mode: Mode, mut arrived: impl FnMut(&Node, &Var)) {
     let wanted = |node: &Rc<Node>| useful.is_none_or(|ids| ids.contains(&node.id));
     let mut pending: BTreeMap<u64, (Rc<Node>, Var)> = BTreeMap::new();
     if wanted(root) {
@@ -197,7 +204,7 @@ fn sweep(
         let record = match (&taken, &*content) {
             (Some(record), _) => record,
             (None, Content::Op(record)) => record,
-            (None, Content::Leaf(_)) => continue,
+            (None, Content::Leaf(..)) => continue,
             (None, Content::Consumed) => panic!(
                 "backward: part of this graph was consumed by an earlier backward; run forward again, or use grad(), \
                  which keeps the graph"

@@ -39,7 +39,8 @@ pub(crate) struct Node {
 }
 
 pub(crate) enum Content {
-    Leaf(LeafId),
+    /// The identity; and the value, while tracing for a replay in f64.
+    Leaf(LeafId, Option<Tensor>),
     Op(Record),
     /// A sweep has taken what was here.
     Consumed,
@@ -112,7 +113,8 @@ thread_local! {
     static TRACING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `f` while every recorded operation also holds its constant inputs, so that the graph can be replayed.
+/// Runs `f` while every leaf holds its value and every recorded operation its constant inputs, so that the graph can be
+/// replayed.
 pub(crate) fn traced<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -138,7 +140,8 @@ impl Var {
 
     /// A leaf of a given identity.
     pub fn leaf(id: LeafId, value: Tensor) -> Var {
-        let node = new_node(value.shape(), Content::Leaf(id));
+        let traced = TRACING.get().then(|| value.clone());
+        let node = new_node(value.shape(), Content::Leaf(id, traced));
         Var { value, node: Some(node) }
     }
 
@@ -189,7 +192,7 @@ impl Var {
     /// The identity, for a leaf.
     pub fn leaf_id(&self) -> Option<LeafId> {
         match &*self.node.as_ref()?.content.borrow() {
-            Content::Leaf(id) => Some(*id),
+            Content::Leaf(id, _) => Some(*id),
             _ => None,
         }
     }
@@ -257,7 +260,7 @@ impl std::fmt::Debug for Var {
         let from = match self.node.as_ref().map(|node| node.content.borrow()) {
             None => "constant".to_string(),
             Some(content) => match &*content {
-                Content::Leaf(id) => format!("leaf {}", id.0),
+                Content::Leaf(id, _) => format!("leaf {}", id.0),
                 Content::Op(record) => format!("from {}", record.applied.name()),
                 Content::Consumed => "its graph was consumed by backward".to_string(),
             },

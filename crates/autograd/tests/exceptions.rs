@@ -11,7 +11,10 @@ const LOOSER: &[(&str, &str)] = &[
     ("adam_step", "nine roundings, a square root and two divisions follow one another"),
     ("bce_with_logits", "an exponential, a logarithm and two additions follow one another"),
     ("sigmoid", "an exponential within 2 ULP, an addition and a division; a ULP is up to two units"),
-    ("softmax", "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another"),
+    (
+        "softmax",
+        "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another",
+    ),
     ("sum", "additions in blocks of 512: each accumulator adds up to 128 elements in a row on one lane"),
     ("tanh", "an exponential and a division; a ULP is up to two units"),
 ];

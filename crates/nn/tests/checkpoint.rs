@@ -64,6 +64,19 @@ fn what_is_saved_is_loaded_bit_for_bit() {
 }
 
 #[test]
+fn equal_states_are_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = [Tensor::ones([3]), Tensor::zeros([2, 2])];
+    let bytes = |file: &str| {
+        let named = tensors.iter().zip(["b", "a"]).map(|(t, name)| (name.to_string(), t));
+        let metadata = (0..50).map(|i| (format!("step.{i}"), i.to_string()));
+        glassbox_nn::checkpoint::write_safetensors(folder.path().join(file), named, metadata).unwrap();
+        std::fs::read(folder.path().join(file)).unwrap()
+    };
+    assert_eq!(bytes("one"), bytes("two"));
+}
+
+#[test]
 fn the_file_is_what_the_format_says() {
     // Read by the crate that defines the format, not by our own reader.
     let (_folder, path) = place("model.safetensors");

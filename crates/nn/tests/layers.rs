@@ -2,7 +2,7 @@
 
 use glassbox_autograd::{Var, gradcheck};
 use glassbox_nn::loss::{Reduction, bce_with_logits, gaussian_kl, mse};
-use glassbox_nn::{Linear, Module};
+use glassbox_nn::Linear;
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Tensor, assert_close, tensor};
 
@@ -75,14 +75,12 @@ fn linears_gradients_are_its_derivatives() {
     let f = |v: &[Var]| v[0].linear(&v[1], Some(&v[2])).tanh().sum_all();
     gradcheck(f, &inputs).expect("x, weight and bias");
 
-    // Through the layer itself: dx while its parameters are frozen, and so constants.
-    let mut linear = Linear::new(5, 4, Key::new(9));
-    linear.freeze();
+    // Through the layer itself: with respect to x and to its own parameters.
+    let linear = Linear::new(5, 4, Key::new(9));
     gradcheck(|v| linear.forward(&v[0]).tanh().sum_all(), &inputs[..1]).expect("forward");
     gradcheck(|v| linear.forward_relu(&v[0]).square().sum_all(), &inputs[..1]).expect("forward_relu");
-    linear.unfreeze();
 
-    // Its parameters are leaves of their own; against the closed forms dx = dy · W, dW = dyᵀ · x, db = Σ dy.
+    // And against the closed forms dx = dy · W, dW = dyᵀ · x, db = Σ dy.
     let x = Var::input(inputs[0].clone());
     let grads = linear.forward(&x).sum_all().backward();
     let dy = Tensor::ones([3, 4]);

@@ -18,7 +18,8 @@ impl Ids {
     #[track_caller]
     pub fn from_vec(data: Vec<u32>, shape: impl AsRef<[usize]>) -> Self {
         let shape = Dims::new(shape.as_ref());
-        assert!(data.len() == numel(&shape), "Ids::from_vec: {} elements for shape {shape:?}", data.len());
+        let (have, want) = (data.len(), numel(&shape));
+        assert!(have == want, "Ids::from_vec: {have} elements for shape {shape:?}, which holds {want}");
         Self { data: data.into(), shape }
     }
 

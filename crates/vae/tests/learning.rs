@@ -10,7 +10,6 @@ use glassbox_tensor::random::Key;
 use glassbox_train::{Experiment, Limits, Metrics, Preset, Runner, Show, Trained};
 use glassbox_vae::{AE, Autoencoder, PRESETS, Sizes, Training, VAE_MLP, VaeMlp};
 use std::fs;
-use std::path::Path;
 
 fn until(end: u64) -> Limits<'static> {
     Limits { end: Some(end), ..Limits::default() }
@@ -49,19 +48,11 @@ fn resume_is_bit_identical() {
         Runner::resume(&parts, PRESETS).unwrap().train(&until(14), Show::Nothing).unwrap();
 
         assert_eq!(timeless(&whole), timeless(&parts), "{}", preset.name);
-        for file in ["checkpoints/step-14/model.safetensors", "samples/step-12.png", "evaluation.json", "config.toml"] {
+        let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
+        for file in checkpoint.into_iter().chain(["samples/step-12.png", "evaluation.json", "config.toml"]) {
             assert!(fs::read(whole.join(file)).unwrap() == fs::read(parts.join(file)).unwrap(), "{file}");
         }
-        let moments = |run: &Path| numbers(&run.join("checkpoints/step-14/optimizer.safetensors"));
-        assert!(moments(&whole) == moments(&parts), "{}: the optimiser", preset.name);
     }
-}
-
-/// What follows a safetensors file's header, which may list its metadata in any order.
-fn numbers(file: &Path) -> Vec<u8> {
-    let bytes = fs::read(file).unwrap();
-    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    bytes[8 + header..].to_vec()
 }
 
 /// Everything that a few steps and an evaluation come to, as bits.

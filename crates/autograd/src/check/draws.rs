@@ -49,9 +49,8 @@ pub(super) fn for_drawn_cases<O: Op>(
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let strategy = (vec(dims, 12), any::<u64>());
-    let outcome = runner.run(&strategy, |(dims, seed)| {
-        check(&Case::new(info, &dims, seed)).map_err(TestCaseError::fail)
-    });
+    let outcome =
+        runner.run(&strategy, |(dims, seed)| check(&Case::new(info, &dims, seed)).map_err(TestCaseError::fail));
     if let Err(TestError::Fail(reason, (dims, seed))) = outcome {
         panic!("{}: {reason}\n(dimensions {dims:?}, seed {seed})", info.name);
     }

@@ -159,9 +159,22 @@ pub fn write_safetensors<'a>(
     // "format": "pt" is what Hugging Face's loaders ask for before they read a file.
     let mut metadata: HashMap<String, String> = metadata.into_iter().collect();
     metadata.insert("format".into(), "pt".into());
-    let bytes = safetensors::serialize(tensors, Some(metadata))
-        .map_err(|error| CheckpointError::Malformed { path: path.into(), problem: error.to_string() })?;
+    let malformed = |problem: String| CheckpointError::Malformed { path: path.into(), problem };
+    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| malformed(error.to_string()))?;
+    let bytes = in_sorted_order(&bytes).map_err(|error| malformed(error.to_string()))?;
     write_whole(path, &bytes).map_err(|source| CheckpointError::Io { path: path.into(), doing: "write", source })
+}
+
+/// The same file with its header's keys sorted: the metadata comes in a hash map's order, and equal states should be equal
+/// bytes. The header is its length in 8 bytes, then JSON padded by spaces to a multiple of 8.
+fn in_sorted_order(bytes: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("8 bytes were split off")) as usize;
+    let (header, data) = rest.split_at(length);
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header)?;
+    let mut header = serde_json::to_vec(&header)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), &header[..], data].concat())
 }
 
 /// A tensor as the safetensors crate wants to see it.

@@ -61,7 +61,7 @@ pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &E
 /// thread costs. The vectors do some 64 of them while one float comes from memory, hence the factor to the threshold of
 /// all operations.
 pub(super) fn serial_threshold() -> usize {
-    64 * crate::parallel::serial_threshold()
+    crate::parallel::serial_threshold().saturating_mul(64)
 }
 
 /// One product, to be dispatched: on one thread, or cut into tasks.
