@@ -314,6 +314,15 @@ fn a_picture_that_cannot_be_written() {
 
 // ---- runs ----
 
+#[test]
+fn a_folder_of_two_runs() {
+    let place = Place::new();
+    place.write("run/ae/config.toml", "").write("run/vae-mlp/config.toml", "");
+    for line in READERS {
+        refused(&place, line, &["holds two runs", "run/ae or run/vae-mlp"]);
+    }
+}
+
 /// Every command that reads a run.
 const READERS: [&str; 3] = ["eval run", "sample run --out x.png", "train --resume run --steps 5"];
 

@@ -103,6 +103,49 @@ fn numbers(file: &[u8]) -> &[u8] {
     &file[8 + header as usize..]
 }
 
+/// Ctrl-C as a terminal sends it.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_can_go_on() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let place = Place::new();
+    let line = "train vae-mlp --out run --steps 100000 --set hidden=8";
+    let run = place.command(line.split(' ')).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while std::fs::metadata(place.path("run/metrics.jsonl")).map_or(0, |m| m.len()) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no step was taken in a minute");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(stdout(&output).contains("not finished; go on with  glassbox train --resume run"), "{}", stdout(&output));
+
+    let step = json(&place, "eval run --json")["step"].as_u64().unwrap();
+    printed(&place, &format!("train --resume run --steps {}", step + 1));
+    assert_eq!(json(&place, "eval run --json")["step"], step + 1);
+}
+
+#[test]
+fn both_models_are_trained_and_compared() {
+    let place = Place::new();
+    let text = printed(&place, "train vae --steps 1 --set hidden=8");
+    for path in text.lines().filter_map(|line| line.split_once("  ")).map(|(_, path)| path.trim()) {
+        assert!(!path.starts_with("runs/") || place.path(path).is_file(), "{path} is not there; {text}");
+    }
+    assert!(text.contains("runs/vae/ae/report.html") && text.contains("runs/vae/vae-mlp/report.html"), "{text}");
+    assert!(text.ends_with("report   runs/vae/report.html\n"), "{text}");
+}
+
+#[test]
+fn a_preset_is_explained_with_its_settings_parameters_and_graph() {
+    let text = printed(&Place::new(), "explain vae-mlp");
+    for part in ["kl = ", "latents", "fc21.weight  [20, 400]", "652824", "MFLOP", "gaussian_kl("] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+}
+
 #[test]
 fn the_embedded_data_are_what_was_published() {
     assert!(printed(&Place::new(), "data verify fashion-mnist").ends_with("whole, and as it was published\n"));
