@@ -64,7 +64,7 @@ fn x(shape: &[usize]) -> Tensor {
 fn constructors_count_their_elements() {
     refuses("from_slice: 3 elements for shape [2, 2], which holds 4", || Tensor::from_slice(&[1.; 3], [2, 2]));
     refuses("from_vec: 5 elements for shape [], which holds 1", || Tensor::from_vec(vec![0.0; 5], []));
-    refuses("Ids::from_vec: 2 elements for shape [3]", || Ids::from_vec(vec![1, 2], [3]));
+    refuses("Ids::from_vec: 2 elements for shape [3], which holds 3", || Ids::from_vec(vec![1, 2], [3]));
     refuses("shape [1, 1, 1, 1, 1, 1, 1, 1, 1] has 9 axes; a tensor has at most 8", || Tensor::ones([1; 9]));
 }
 
