@@ -1,8 +1,8 @@
 //! Linear and the losses against plain f64, PyTorch's numbers, and their own derivatives.
 
 use glassbox_autograd::{Var, gradcheck};
-use glassbox_nn::loss::{Reduction, bce_with_logits, gaussian_kl, mse};
 use glassbox_nn::Linear;
+use glassbox_nn::loss::{Reduction, bce_with_logits, gaussian_kl, mse};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Tensor, assert_close, tensor};
 

@@ -85,8 +85,8 @@ impl Rows<1> for Softmax {
         // 2. the exponentials and their sum; a row of −∞ alone has no maximum to take away and gives NaN, as in PyTorch
         let shift = s.splat(max);
         let body = x.len() - x.len() % S::LANES;
-        let block = 32 * S::LANES; // so that no lane adds more than 32 numbers in a row
-        let mut total = 0.0;
+        let block = 32 * S::LANES; // no lane adds more than 32 numbers in a row; the blocks are added in f64
+        let mut total = 0.0f64;
         for (x, out) in x[..body].chunks(block).zip(out[..body].chunks_mut(block)) {
             let mut sum = s.splat(0.0);
             for (v, o) in x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
@@ -94,15 +94,15 @@ impl Rows<1> for Softmax {
                 s.store(o, e);
                 sum = sum + e;
             }
-            total += s.sum(sum);
+            total += f64::from(s.sum(sum));
         }
         if body < x.len() {
             let tail = &mut out[body..];
             s.store_part(tail, math::exp(s, s.load_part(&x[body..]) - shift));
-            total = tail.iter().fold(total, |a, &b| a + b);
+            total = tail.iter().fold(total, |a, &b| a + f64::from(b));
         }
         // 3. one division a row, one multiplication an element
-        let scale = s.splat(1.0 / total);
+        let scale = s.splat((1.0 / total) as f32);
         let mut chunks = out.chunks_exact_mut(S::LANES);
         for o in &mut chunks {
             let y = s.load(o) * scale;

@@ -48,17 +48,23 @@ pub fn map_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N
                 assert!(input.len() >= n, "map_lanes: an input has {} elements, the output {n}", input.len());
             }
             let body = n - n % S::LANES;
+            // Filled by loops and not by `map`: its closure may be compiled apart, without the token's features.
+            let mut v = [s.splat(0.0); N];
             let mut i = 0;
             while i < body {
                 // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements.
                 unsafe {
-                    let v = x.map(|input| s.load_ptr(input.as_ptr().add(i)));
+                    for (v, input) in v.iter_mut().zip(x) {
+                        *v = s.load_ptr(input.as_ptr().add(i));
+                    }
                     s.store_ptr(out.as_mut_ptr().add(i), f.lanes(s, v));
                 }
                 i += S::LANES;
             }
             if body < n {
-                let v = x.map(|input| s.load_part(&input[body..n]));
+                for (v, input) in v.iter_mut().zip(x) {
+                    *v = s.load_part(&input[body..n]);
+                }
                 s.store_part(&mut out[body..], f.lanes(s, v));
             }
         }
@@ -89,12 +95,18 @@ pub fn update_lanes<S: Simd, const M: usize, const N: usize>(
                 assert_eq!(len, n, "update_lanes: slices of different lengths");
             }
             let body = n - n % S::LANES;
+            let (mut v, mut y) = ([s.splat(0.0); M], [s.splat(0.0); N]); // filled by loops, as in `map_lanes`
             let mut i = 0;
             while i < body {
                 // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements.
                 unsafe {
-                    let v = std::array::from_fn(|j| s.load_ptr(state[j].as_ptr().add(i)));
-                    let new = f.lanes(s, v, x.map(|input| s.load_ptr(input.as_ptr().add(i))));
+                    for (v, array) in v.iter_mut().zip(&state) {
+                        *v = s.load_ptr(array.as_ptr().add(i));
+                    }
+                    for (y, input) in y.iter_mut().zip(x) {
+                        *y = s.load_ptr(input.as_ptr().add(i));
+                    }
+                    let new = f.lanes(s, v, y);
                     for j in 0..M {
                         s.store_ptr(state[j].as_mut_ptr().add(i), new[j]);
                     }
@@ -102,8 +114,13 @@ pub fn update_lanes<S: Simd, const M: usize, const N: usize>(
                 i += S::LANES;
             }
             if body < n {
-                let v = std::array::from_fn(|j| s.load_part(&state[j][body..]));
-                let new = f.lanes(s, v, x.map(|input| s.load_part(&input[body..])));
+                for (v, array) in v.iter_mut().zip(&state) {
+                    *v = s.load_part(&array[body..]);
+                }
+                for (y, input) in y.iter_mut().zip(x) {
+                    *y = s.load_part(&input[body..]);
+                }
+                let new = f.lanes(s, v, y);
                 for j in 0..M {
                     s.store_part(&mut state[j][body..], new[j]);
                 }
