@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .status()?;
         std::process::exit(status.code().unwrap_or(1));
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
     let mut ready: Option<(String, Work)> = None;
     for line in std::io::stdin().lock().lines() {
         let name = line?.trim().to_string();

@@ -54,7 +54,12 @@ pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &E
     let work = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols());
     let work = work.saturating_mul(if c.rows() == 1 || c.cols() == 1 { 8 } else { 1 });
     let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
-    isa.dispatch(Product { a, b, c, epilogue, parallel });
+    let product = Product { a, b, c, epilogue, parallel };
+    if parallel && rayon::current_thread_index().is_none() {
+        // Packing and tiles are several meetings of the threads: go to the pool once, not for each of them.
+        return rayon::scope(|_| isa.dispatch(product));
+    }
+    isa.dispatch(product);
 }
 
 /// Multiply-adds below which a product stays on one thread: 2 million take about 15 µs, some three times what waking a
