@@ -164,18 +164,23 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or(String::new(), |n| format!(" (did you mean {n:?}?)"))
 }
 
-/// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting.
+/// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting: at most a third of the
+/// letters changed, dropped, added or exchanged with a neighbour, or a large part in common (Jaro and Winkler).
 ///
 /// ```
 /// use glassbox_train::nearest;
 /// assert_eq!(nearest("latent", ["hidden", "latents"]), Some("latents"));
+/// assert_eq!(nearest("vea", ["ae", "vae"]), Some("vae"));
 /// assert_eq!(nearest("zebra", ["hidden", "latents"]), None);
 /// ```
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|c| (strsim::jaro_winkler(word, c), c))
-        .filter(|&(likeness, _)| likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, c)| c)
+        .filter_map(|candidate| {
+            let wrong = strsim::osa_distance(word, candidate);
+            let near = wrong * 3 <= word.len().max(candidate.len()) || strsim::jaro_winkler(word, candidate) > 0.75;
+            near.then_some((wrong, candidate))
+        })
+        .min_by_key(|&(wrong, _)| wrong)
+        .map(|(_, candidate)| candidate)
 }

@@ -13,13 +13,16 @@ pub use gradient::{backward_agrees_with_itself, gradient, second_derivative};
 pub use robust::{bits_do_not_depend_on_threads, error_texts, nonfinite_values, tells_what_it_is};
 pub use value::{forward, forward_on_every_isa, layouts, tolerance_is_tight};
 
-/// Generates an operation's tests in a module of that name.
+/// Generates an operation's tests in a module of that name: `check_op!(swish, INFO);` in a test module gives
+/// `swish::forward`, `swish::gradient` and so on, for the entry `static INFO: OpInfo<Swish>`.
 ///
 /// ```
-/// # use glassbox_autograd::*;
-/// # fn main() {}
-/// // check_op!(swish, SWISH);  // in a test module: swish::forward, swish::gradient, …
+/// use glassbox_autograd::ops::exp;
+/// glassbox_autograd::check_op!(my_exp, glassbox_autograd::ops::exp::INFO);
+/// glassbox_autograd::check::forward(&exp::INFO); // what one of the generated tests does
 /// ```
+///
+/// `examples/custom_op.rs` holds a whole operation with its tests.
 #[macro_export]
 macro_rules! check_op {
     ($name:ident, $info:expr) => {

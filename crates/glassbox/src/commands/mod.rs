@@ -83,6 +83,7 @@ mod tests {
     fn a_near_name_is_suggested_and_a_far_one_gets_the_list() {
         let known = ["ae", "vae-mlp", "vae"];
         assert_eq!(unknown("preset", "vae-mpl", &known), "there is no preset \"vae-mpl\"; did you mean vae-mlp?");
+        assert_eq!(unknown("preset", "vea", &known), "there is no preset \"vea\"; did you mean vae?");
         assert_eq!(unknown("preset", "VAE", &known), "there is no preset \"VAE\"; did you mean vae?");
         assert_eq!(unknown("preset", "gpt", &known), "there is no preset \"gpt\"; there are ae, vae-mlp, vae");
     }
