@@ -13,8 +13,8 @@ pub use gradient::{backward_agrees_with_itself, gradient, second_derivative};
 pub use robust::{bits_do_not_depend_on_threads, error_texts, nonfinite_values, tells_what_it_is};
 pub use value::{forward, forward_on_every_isa, layouts, tolerance_is_tight};
 
-/// Generates an operation's tests in a module of that name: `check_op!(swish, INFO);` in a test module gives
-/// `swish::forward`, `swish::gradient` and so on, for the entry `static INFO: OpInfo<Swish>`.
+/// Generates an operation's tests in a module of that name: `check_op!(bump, INFO);` in a test module gives
+/// `bump::forward`, `bump::gradient` and so on, for the entry `static INFO: OpInfo<Bump>`.
 ///
 /// ```
 /// use glassbox_autograd::ops::exp;
