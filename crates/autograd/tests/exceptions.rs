@@ -20,7 +20,8 @@ const LOOSER: &[(&str, &str)] = &[
 ];
 
 /// Operations that can't be differentiated twice, and why.
-const NOT_TWICE: &[(&str, &str)] = &[("adam_step", "an optimiser's step")];
+const NOT_TWICE: &[(&str, &str)] =
+    &[("adam_step", "an optimiser's step"), ("rand_like", "a random fill"), ("randn_like", "a random fill")];
 
 #[test]
 fn every_looser_tolerance_is_listed_with_its_reason() {

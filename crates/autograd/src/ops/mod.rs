@@ -36,6 +36,8 @@ operations! {
     mul
     neg
     permute
+    rand_like
+    randn_like
     relu
     reparameterize
     reshape

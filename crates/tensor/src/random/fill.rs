@@ -2,8 +2,8 @@
 
 use super::distribution::{Distribution, Gumbel, Logistic, Normal, Uniform};
 use super::{Key, NUMBERS, philox::philox};
+use crate::parallel::for_each_chunk;
 use crate::simd::{Isa, Kernel, Simd};
-use rayon::prelude::*;
 
 /// Lanes of a tile: the widest vector of any instruction set.
 const LANES: usize = 16;
@@ -71,12 +71,8 @@ pub fn logistic_fill(key: Key, out: &mut [f32]) {
 /// number: neither the threads nor the length of `out` can be seen in the bits.
 fn fill(key: Key, out: &mut [f32], distribution: impl Distribution) {
     let isa = Isa::current();
-    let task = |(i, out)| isa.dispatch(Fill { key, first: i * TASK, out, distribution });
-    if out.len() <= TASK {
-        task((0, out));
-    } else {
-        out.par_chunks_mut(TASK).enumerate().for_each(task);
-    }
+    let work = 4 * out.len(); // a number takes as long as reading four
+    for_each_chunk(out, TASK, work, |i, out| isa.dispatch(Fill { key, first: i * TASK, out, distribution }));
 }
 
 /// One task: the positions from `first`, a multiple of a tile, on.

@@ -1,0 +1,75 @@
+//! Draws from N(0, 1): a function of (shape, key) and of nothing else.
+//!
+//! Element i is `key.normal(i)`, by Box and Muller from two uniforms. x lends only its shape, so there is nothing to differentiate: the result is a
+//! constant. It stands in the registry so that the same checks hold the parallel, vectorised fill to the function of one
+//! position; that the function has the right distribution is tested where it is written, in
+//! `crates/tensor/src/random`.
+
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance};
+use crate::op::{Grads, Keep, Kept, Op};
+use crate::var::Var;
+use glassbox_tensor::Tensor;
+use glassbox_tensor::random::Key;
+use ndarray::ArrayD;
+
+/// Draws from N(0, 1) in the shape of x.
+#[derive(Clone, Debug)]
+pub struct RandnLike {
+    /// Whoever uses a key twice gets the same numbers twice.
+    pub key: Key,
+}
+
+impl Op for RandnLike {
+    const INFO: &'static OpInfo<Self> = &INFO;
+    type Extra = ();
+
+    fn keep(&self, _: &[bool]) -> Keep {
+        Keep::NOTHING
+    }
+
+    fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+        (Tensor::randn(x[0].shape(), self.key), ())
+    }
+
+    fn backward(&self, kept: &Kept<'_, ()>, _: &Var, _: &[bool]) -> Grads {
+        [Some(Var::constant(Tensor::zeros(kept.shape(0))))].into() // y doesn't depend on x's values
+    }
+}
+
+impl Var {
+    /// Draws from N(0, 1) in the shape of x. A constant: no gradient flows to `self`.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let x = Var::constant(Tensor::zeros([2, 3]));
+    /// let y = x.randn_like(Key::new(1));
+    /// assert_eq!(y.shape(), [2, 3]);
+    /// assert_eq!(y.value(), x.randn_like(Key::new(1)).value());
+    /// assert_eq!(y.value().at([1, 0]), Key::new(1).normal(3));
+    /// ```
+    pub fn randn_like(&self, key: Key) -> Var {
+        Var::constant(RandnLike { key }.forward(&[self.value()]).0)
+    }
+}
+
+/// What the registry knows of normal draws.
+pub static INFO: OpInfo<RandnLike> = OpInfo {
+    name: "randn_like",
+    formula: "y[i] = √(−2 ln u₁) · cos(2π u₂) or sin(2π u₂), with u from Philox at (key, i)",
+    gradient: "none: y does not depend on the values of x",
+    source: "Box & Muller 1958; Salmon et al. 2011, Parallel Random Numbers: As Easy as 1, 2, 3",
+    reference: |op, x| {
+        let draws = (0..x[0].len() as u64).map(|i| f64::from(op.key.normal(i)));
+        ArrayD::from_shape_vec(x[0].shape(), draws.collect()).expect("one draw for each element")
+    },
+    sample: |d| Sample::new(RandnLike { key: Key::new(d.dim() as u64) }, [Input::new(d.shape2())]),
+    standard: |_| Sample::new(RandnLike { key: Key::new(0) }, [Input::new([2048, 2048])]),
+    wrong: &[],
+    tolerance: Tolerance::Exact,
+    cost: |_, shapes| {
+        let n = shapes[0].iter().product::<usize>() as u64;
+        Cost { flops: 16 * n, bytes: 4 * n }
+    },
+    derivatives: Derivatives::Never("a random fill"),
+};
