@@ -12,7 +12,7 @@
 //! AVX-512 units do 287 GFLOP/s at most; `cargo run --release -p glassbox-benches --example gemm_ladder` prints yours.
 //!
 //! [`sgemm_batch`] does many products of one shape. The parts: `view.rs` the operands, `blocking.rs` sizes, `pack.rs` panels,
-//! `tile.rs` the micro-kernel, `row.rs` a matrix times a vector, `scratch.rs` memory.
+//! `tile.rs` the micro-kernel, `row.rs` a matrix times a vector, `part.rs` packing and rectangles, `meeting.rs` threads, `scratch.rs` memory.
 //!
 //! All of them compute `C = act(A·B + bias)` or `C = act(C + A·B + bias)` ([`Epilogue`]). They take slices with strides
 //! ([`MatRef`], [`MatMut`]), never a `Tensor`.
@@ -44,10 +44,12 @@
 mod batch;
 pub mod blocked;
 mod blocking;
+mod meeting;
 pub mod naive;
 mod pack;
 pub mod packed;
 pub mod parallel;
+mod part;
 mod row;
 mod scratch;
 pub mod simd;
