@@ -32,7 +32,8 @@ pub(super) fn in_phases<P>(
                 before += count(&now);
                 p += 1;
                 if p == phases {
-                    return;
+                    // All leave together. Whoever left first would be parked by the time the next product begins.
+                    return wait_until(|| over.load(Acquire) >= before);
                 }
                 now = phase(p);
             }
