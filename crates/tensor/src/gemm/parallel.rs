@@ -2,7 +2,7 @@
 
 use super::blocking::{Panels, TileShape, floats_in_l3, rows_in_l2};
 use super::meeting::in_phases;
-use super::part::{BPanels, Part, SharedMut};
+use super::part::{APanels, BPanels, Part, SharedMut};
 use super::row::{columns_at_once, row_times};
 use super::scratch::with_scratch;
 use super::{Epilogue, MatMut, MatRef, check};
@@ -13,6 +13,10 @@ use rayon::prelude::*;
 const FEW_ROWS: usize = 64;
 /// Columns up to which a packed panel of A would be used too seldom: twice.
 const FEW_COLS: usize = 64;
+/// Rows from which there are enough tasks when each of them has all columns: nine panels of AVX-512.
+const OWN_ROWS: usize = 120;
+/// Floats of packed B up to which it is read well once for each of those tasks: 2 MiB. Beyond, rectangles read less.
+const OWN_B: usize = 1 << 19;
 /// Floats of A that lie in the nearest caches wherever they are: 64 KiB.
 const SMALL_A: usize = 1 << 14;
 /// Blocks of k that are packed at once at most.
@@ -112,7 +116,12 @@ impl Product<'_> {
         let shared = b_panels == BPanels::Shared;
         let b_len = if shared { nc * deep } else { 0 };
         let a_in_place = n <= FEW_COLS && m * k <= SMALL_A && (a.row_stride() == 1 || a.col_stride() == 1);
-        let a_len = if a_in_place { 0 } else { mc * deep };
+        let a_from = match (a_in_place, parallel && shared && m >= OWN_ROWS && b_len <= OWN_B) {
+            (true, _) => APanels::InPlace,
+            (_, true) => APanels::Own,
+            _ => APanels::Shared,
+        };
+        let a_len = if a_from == APanels::Shared { mc * deep } else { 0 };
         let (c, c_stride) = (SharedMut(c.tile_ptr(0..m, 0..n)), c.row_stride());
         with_scratch(b_len + a_len, |scratch| {
             let (packed_b, packed_a) = scratch.split_at_mut(b_len);
@@ -122,7 +131,7 @@ impl Product<'_> {
                 shape,
                 a,
                 b,
-                a_in_place,
+                a_from,
                 b_panels,
                 deep: k0..k.min(k0 + deep),
                 i0,

@@ -21,6 +21,18 @@ const TASK_WORK: usize = 1 << 20;
 /// Floats to pack in a task at least: about 5 µs.
 const PACK_TASK: usize = 1 << 15;
 
+/// Where a task finds its panels of A.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum APanels {
+    /// In the shared buffer, packed for all tasks.
+    Shared,
+    /// In A itself, which is small.
+    InPlace,
+    /// In a buffer of its own, which no other core has touched: the task has its rows of C to their full width, so nobody
+    /// else needs them. Where two cores share no cache, what one packs comes to the other at 100 ns a line.
+    Own,
+}
+
 /// Where a task finds its panels of B.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum BPanels {
@@ -58,7 +70,7 @@ pub(super) struct Part<'a, S> {
     pub shape: TileShape,
     pub a: MatRef<'a>,
     pub b: MatRef<'a>,
-    pub a_in_place: bool,
+    pub a_from: APanels,
     pub b_panels: BPanels,
     pub deep: Range<usize>,
     pub i0: usize,
@@ -110,7 +122,7 @@ impl<S: Simd> Part<'_, S> {
 
     /// How many tasks pack what must be packed.
     pub fn packs(&self) -> usize {
-        self.b_packs() + if self.a_in_place { 0 } else { self.rows.count.div_ceil(self.pack_groups().0) }
+        self.b_packs() + if self.a_from == APanels::Shared { self.rows.count.div_ceil(self.pack_groups().0) } else { 0 }
     }
 
     /// One of them.
@@ -124,14 +136,17 @@ impl<S: Simd> Part<'_, S> {
     }
 
     fn pack_a(&self, p: usize) {
-        let i = self.rows.range(p);
         for block in self.blocks() {
             let (start, len) = self.place_a(&block, p);
             // SAFETY: the buffer has room for all rows over all of `deep`; panels don't overlap, each is packed by one task,
             // and nobody reads before all are packed.
-            let out = unsafe { self.packed_a.slice(start, len) };
-            pack_panel(self.s, self.a.block(self.i0 + i.start, block.start, i.len(), block.len()), i.len(), out);
+            self.pack_a_block(&block, p, unsafe { self.packed_a.slice(start, len) });
         }
+    }
+
+    fn pack_a_block(&self, block: &Range<usize>, p: usize, out: &mut [f32]) {
+        let i = self.rows.range(p);
+        pack_panel(self.s, self.a.block(self.i0 + i.start, block.start, i.len(), block.len()), i.len(), out);
     }
 
     fn pack_b(&self, p: usize) {
@@ -149,11 +164,14 @@ impl<S: Simd> Part<'_, S> {
     }
 
     /// How many rectangles there are below each other, and side by side. Few rows are one: each panel of B is packed
-    /// once then.
+    /// once then. Tasks with panels of A of their own have all columns.
     pub fn tasks(&self) -> (usize, usize) {
         let (m, n) = (self.rows.total, self.cols.total);
-        let (mut down, mut across) = (m.div_ceil(TASK_ROWS), n.div_ceil(TASK_COLS));
         let enough = TASKS.min(m * n * self.deep.len() / TASK_WORK);
+        if self.a_from == APanels::Own {
+            return (m.div_ceil(TASK_ROWS).max(enough).min(self.rows.count), 1);
+        }
+        let (mut down, mut across) = (m.div_ceil(TASK_ROWS), n.div_ceil(TASK_COLS));
         while down * across < enough && (down < self.rows.count || across < self.cols.count) {
             let taller = m * across > n * down && self.b_panels == BPanels::Shared;
             if taller && down < self.rows.count || across == self.cols.count { down += 1 } else { across += 1 }
@@ -166,25 +184,46 @@ impl<S: Simd> Part<'_, S> {
         let share = |panels: usize, parts: usize, part: usize| part * panels / parts..(part + 1) * panels / parts;
         let (rows, cols) = (share(self.rows.count, down, t / across), share(self.cols.count, across, t % across));
         for block in self.blocks() {
-            let finish = Finish::new(self.epilogue, block.start == 0, block.end == self.a.cols());
-            for q in cols.clone() {
-                let j = self.cols.range(q);
-                let width = self.width(q);
-                let in_place = self.b_panels == BPanels::InPlace && j.len() == width;
-                if in_place {
-                    let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len());
-                    self.column(&block, q, rows.clone(), panel.data().as_ptr(), panel.row_stride(), &finish);
-                } else if self.b_panels == BPanels::Shared {
-                    let (start, len) = self.place_b(&block, q);
-                    // SAFETY: the panel was packed before the tasks began, and now is only read.
-                    let panel: &[f32] = unsafe { self.packed_b.slice(start, len) };
-                    self.column(&block, q, rows.clone(), panel.as_ptr(), width, &finish);
-                } else {
-                    with_scratch(width * block.len(), |panel| {
-                        self.pack_b_block(&block, q, panel);
-                        self.column(&block, q, rows.clone(), panel.as_ptr(), width, &finish);
-                    });
+            if self.a_from != APanels::Own {
+                let packed =
+                    self.packed_a.0.cast_const().wrapping_add(self.rows.total * (block.start - self.deep.start));
+                self.block(&block, rows.clone(), cols.clone(), packed);
+                continue;
+            }
+            let (first, end) = (self.rows.start(rows.start), self.rows.start(rows.end));
+            with_scratch((end - first) * block.len(), |own| {
+                let mut rest = &mut *own;
+                for p in rows.clone() {
+                    let (panel, after) = rest.split_at_mut(self.rows.range(p).len() * block.len());
+                    self.pack_a_block(&block, p, panel);
+                    rest = after;
                 }
+                // Panels are found by their first row: as if the rows before this task's stood in front.
+                self.block(&block, rows.clone(), cols.clone(), own.as_ptr().wrapping_sub(first * block.len()));
+            });
+        }
+    }
+
+    /// One block of k of a rectangle; row i of A's panels begins at `a` + i·block.len().
+    fn block(&self, block: &Range<usize>, rows: Range<usize>, cols: Range<usize>, a: *const f32) {
+        let finish = Finish::new(self.epilogue, block.start == 0, block.end == self.a.cols());
+        for q in cols {
+            let j = self.cols.range(q);
+            let width = self.width(q);
+            let in_place = self.b_panels == BPanels::InPlace && j.len() == width;
+            if in_place {
+                let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len());
+                self.column(block, q, rows.clone(), (a, panel.data().as_ptr(), panel.row_stride()), &finish);
+            } else if self.b_panels == BPanels::Shared {
+                let (start, len) = self.place_b(block, q);
+                // SAFETY: the panel was packed before the tasks began, and now is only read.
+                let panel: &[f32] = unsafe { self.packed_b.slice(start, len) };
+                self.column(block, q, rows.clone(), (a, panel.as_ptr(), width), &finish);
+            } else {
+                with_scratch(width * block.len(), |panel| {
+                    self.pack_b_block(block, q, panel);
+                    self.column(block, q, rows.clone(), (a, panel.as_ptr(), width), &finish);
+                });
             }
         }
     }
@@ -195,19 +234,18 @@ impl<S: Simd> Part<'_, S> {
         block: &Range<usize>,
         q: usize,
         rows: Range<usize>,
-        b: *const f32,
-        b_step: usize,
+        (packed_a, b, b_step): (*const f32, *const f32, usize),
         finish: &Finish<'_>,
     ) {
         let (j, width) = (self.cols.range(q), self.width(q));
         let j = self.j0 + j.start..self.j0 + j.end;
         for p in rows {
             let i = self.rows.range(p);
-            let (a, a_step, a_row) = if self.a_in_place {
+            let (a, a_step, a_row) = if self.a_from == APanels::InPlace {
                 let panel = self.a.block(self.i0 + i.start, block.start, i.len(), block.len());
                 (panel.as_ptr(), panel.col_stride(), panel.row_stride())
             } else {
-                (self.packed_a.0.cast_const().wrapping_add(self.place_a(block, p).0), i.len(), 1)
+                (packed_a.wrapping_add(i.start * block.len()), i.len(), 1)
             };
             let tile = Tile {
                 k: block.len(),
