@@ -6,7 +6,7 @@
 //! | 2 | [`blocked`] | loops in an order that caches and the compiler's vectoriser like | 26 |
 //! | 3 | [`packed`] | operands copied into panels, a tile of C in registers | 46 |
 //! | 4 | [`simd`] | a micro-kernel for each instruction set, blocks sized by the caches | 48, 134, 265 |
-//! | 5 | [`parallel`] | tiles handed out to threads; small and skinny shapes without needless copies; this is [`sgemm`] | 258, 490 |
+//! | 5 | [`parallel`] | tiles handed out to threads; small and skinny shapes without needless copies; this is [`sgemm`] | 256, 488 |
 //!
 //! The figures are for 512 squares on an AMD Zen 5 core (rung 4: scalar, AVX2, AVX-512; rung 5: one and two threads), whose
 //! AVX-512 units do 287 GFLOP/s at most; `cargo run --release -p glassbox-benches --example gemm_ladder` prints yours.
