@@ -1,13 +1,14 @@
 //! What an operation is: [`Op`], and what passes between it and the graph.
 
 use crate::info::OpInfo;
-use crate::var::Var;
+use crate::var::{Edge, Var};
 use glassbox_tensor::Tensor;
-use glassbox_tensor::shape::Dims;
+use ndarray::ArrayD;
+use smallvec::SmallVec;
 use std::fmt::Debug;
 
-/// The most inputs that an operation can have.
-pub const MAX_ARITY: usize = 4;
+/// Inputs, or what belongs to each: inline for the four that operations have at most, on the heap for a concatenation of more.
+pub(crate) type Inline<T> = SmallVec<[T; 4]>;
 
 /// A differentiable operation on tensors. All that is not differentiated (axes, ids, masks, keys) is a field of the type
 /// which implements this; the method on [`Var`] fixes how many inputs there are, and reads well.
@@ -16,6 +17,8 @@ pub trait Op: Clone + Debug + 'static {
     const INFO: &'static OpInfo<Self>;
     /// What else the forward pass hands to the backward pass, and why; `()` when nothing.
     type Extra: 'static;
+    /// How much of the gradient is not zero. A check whose gradient is zero passes for the wrong reason, so the harness counts.
+    const GRADIENT: Density = Density::Dense;
 
     /// Which inputs, and whether the output, backward will read; `needs[i]` says whether input i wants a gradient.
     fn keep(&self, needs: &[bool]) -> Keep;
@@ -35,12 +38,30 @@ pub trait Op: Clone + Debug + 'static {
         let _ = (kept, dy, needs);
         None
     }
+
+    /// For an operation whose gradient is not its derivative (straight-through): the function in f64 whose derivative it is.
+    /// Gradients are checked against that, values against the reference.
+    fn surrogate(&self, x: &[ArrayD<f64>]) -> Option<ArrayD<f64>> {
+        let _ = x;
+        None
+    }
+}
+
+/// How much of an operation's gradient is not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Density {
+    /// At least a quarter of the elements, for every input.
+    Dense,
+    /// Less, for this reason: a maximum passes its gradient to one element.
+    Sparse(&'static str),
+    /// None of them, for this reason: a sign is constant but for a jump.
+    Zero(&'static str),
 }
 
 /// Which tensors an operation keeps for its backward pass. What is not kept is freed as soon as nobody else needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    inputs: u8,
+    inputs: u32,
     output: bool,
 }
 
@@ -52,7 +73,7 @@ impl Keep {
 
     /// Input `i`, if `wanted`.
     pub fn input_if(self, i: usize, wanted: bool) -> Keep {
-        Keep { inputs: self.inputs | (wanted as u8) << i, ..self }
+        Keep { inputs: self.inputs | (wanted as u32) << i, ..self }
     }
 
     /// Input `i`.
@@ -74,12 +95,17 @@ impl Keep {
 /// What backward finds: the kept tensors as [`Var`]s (in the graph or constants, as the sweep asks), every input's shape,
 /// and the extra that forward left.
 pub struct Kept<'a, Extra> {
-    pub(crate) name: &'static str,
-    pub(crate) inputs: [Option<Var>; MAX_ARITY],
-    pub(crate) shapes: [Option<&'a Dims>; MAX_ARITY],
-    pub(crate) output: Option<Var>,
+    pub(crate) vars: KeptVars<'a>,
     /// What forward left.
     pub extra: &'a Extra,
+}
+
+/// What of [`Kept`] is the same for every operation.
+pub(crate) struct KeptVars<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) edges: &'a [Edge],
+    pub(crate) inputs: Inline<Option<Var>>,
+    pub(crate) output: Option<Var>,
 }
 
 impl<Extra> Kept<'_, Extra> {
@@ -88,8 +114,7 @@ impl<Extra> Kept<'_, Extra> {
     /// # Panics
     /// When `keep` did not ask for it.
     pub fn x(&self, i: usize) -> &Var {
-        let kept = self.inputs.get(i).and_then(Option::as_ref);
-        kept.unwrap_or_else(|| panic!("{}: backward reads input {i}, which keep() did not ask for", self.name))
+        self.vars.input(i)
     }
 
     /// The output.
@@ -97,8 +122,7 @@ impl<Extra> Kept<'_, Extra> {
     /// # Panics
     /// When `keep` did not ask for it.
     pub fn y(&self) -> &Var {
-        let kept = self.output.as_ref();
-        kept.unwrap_or_else(|| panic!("{}: backward reads the output, which keep() did not ask for", self.name))
+        self.vars.output()
     }
 
     /// The shape of input `i`.
@@ -106,7 +130,24 @@ impl<Extra> Kept<'_, Extra> {
     /// # Panics
     /// When there is no such input.
     pub fn shape(&self, i: usize) -> &[usize] {
-        self.shapes[i].unwrap_or_else(|| panic!("{}: there is no input {i}", self.name))
+        self.vars.shape(i)
+    }
+}
+
+impl KeptVars<'_> {
+    fn input(&self, i: usize) -> &Var {
+        let kept = self.inputs.get(i).and_then(Option::as_ref);
+        kept.unwrap_or_else(|| panic!("{}: backward reads input {i}, which keep() did not ask for", self.name))
+    }
+
+    fn output(&self) -> &Var {
+        let kept = self.output.as_ref();
+        kept.unwrap_or_else(|| panic!("{}: backward reads the output, which keep() did not ask for", self.name))
+    }
+
+    fn shape(&self, i: usize) -> &[usize] {
+        let edge = self.edges.get(i).unwrap_or_else(|| panic!("{}: there is no input {i}", self.name));
+        &edge.shape
     }
 }
 
@@ -115,14 +156,32 @@ pub type Grads = Each<Var>;
 /// As [`Grads`], from a fused backward.
 pub type TensorGrads = Each<Tensor>;
 
-/// One `T`, or none, for each input, inline.
+/// One `T`, or none, for each input; collected from an iterator where their number is only known when it runs.
 #[derive(Debug)]
-pub struct Each<T>(pub(crate) [Option<T>; MAX_ARITY]);
+pub struct Each<T>(pub(crate) Inline<Option<T>>);
 
 impl<T, const N: usize> From<[Option<T>; N]> for Each<T> {
     fn from(some: [Option<T>; N]) -> Self {
-        const { assert!(N <= MAX_ARITY) }
-        let mut some = some.into_iter();
-        Each(std::array::from_fn(|_| some.next().flatten()))
+        some.into_iter().collect()
+    }
+}
+
+impl<T> FromIterator<Option<T>> for Each<T> {
+    fn from_iter<I: IntoIterator<Item = Option<T>>>(some: I) -> Self {
+        Each(some.into_iter().collect())
+    }
+}
+
+impl TensorGrads {
+    /// The same as constants.
+    pub(crate) fn into_constants(self) -> Grads {
+        self.0.into_iter().map(|g| g.map(Var::constant)).collect()
+    }
+}
+
+impl Grads {
+    /// The same without their graph.
+    pub(crate) fn into_values(self) -> TensorGrads {
+        self.0.into_iter().map(|g| g.map(Var::into_value)).collect()
     }
 }

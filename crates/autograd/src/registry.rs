@@ -1,10 +1,13 @@
 //! The registry's entries behind one type: what tests, benches, the book and `explain` ask of any operation.
 
-use crate::info::{Cost, Derivatives, Draw, OpInfo};
-use crate::op::Op;
-use crate::var::Var;
+use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::op::{Density, Op};
+use crate::var::{Var, apply_many};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
+use ndarray::ArrayD;
+use std::fmt::{self, Debug, Formatter};
+use std::rc::Rc;
 
 /// An operation, whatever its type.
 pub trait OpEntry: Sync {
@@ -18,16 +21,62 @@ pub trait OpEntry: Sync {
     fn source(&self) -> &'static str;
     /// How often it can be differentiated.
     fn derivatives(&self) -> Derivatives;
-    /// How close to the reference its values are held, in words.
-    fn tolerance(&self) -> String;
-    /// The tolerance in units of [`UNIT`](crate::UNIT) where it is a measured one; `None` where it is exact or proven.
-    fn tolerance_units(&self) -> Option<f64>;
-    /// The sentences of its wrong calls.
-    fn wrong_calls(&self) -> Vec<&'static str>;
-    /// A small worked example, of shapes near these dimensions.
-    fn example(&self, dims: &[usize]) -> Example;
-    /// The standard problem, ready to be timed.
-    fn timed(&self) -> Timed;
+    /// How close to the reference its values are held.
+    fn closeness(&self) -> Closeness;
+    /// How much of its gradient is not zero.
+    fn density(&self) -> Density;
+    /// Calls that are mistakes.
+    fn wrong(&self) -> &'static [Wrong];
+    /// A sample of the operation, with its inputs drawn from `key`.
+    fn sample(&self, draw: &mut Draw, key: Key) -> Drawn;
+    /// The standard problem, which is timed.
+    fn standard(&self, key: Key) -> Drawn;
+}
+
+/// An operation's value, whatever its type. The harness is written against this, so it is compiled once and not for each
+/// operation.
+pub trait AnyOp: Debug {
+    /// The value.
+    fn forward(&self, x: &[&Tensor]) -> Tensor;
+    /// [`apply`](crate::apply).
+    fn apply(&self, x: &[&Var]) -> Var;
+    /// The value by the f64 reference.
+    fn reference(&self, x: &[ArrayD<f64>]) -> ArrayD<f64>;
+    /// What one unit of deviation is for each element of the value, whose reference is `r`, and how many are allowed.
+    fn allowed(&self, x: &[ArrayD<f64>], r: &ArrayD<f64>) -> (ArrayD<f64>, f64);
+    /// What a call costs.
+    fn cost(&self, shapes: &[&[usize]]) -> Cost;
+}
+
+/// An operation with inputs to run it on.
+pub struct Drawn {
+    /// The operation.
+    pub op: Box<dyn AnyOp>,
+    /// Its inputs.
+    pub x: Vec<Tensor>,
+}
+
+impl Drawn {
+    /// The value.
+    pub fn run(&self) -> Tensor {
+        self.run_on(&self.x)
+    }
+
+    /// The value for other inputs.
+    pub fn run_on(&self, x: &[Tensor]) -> Tensor {
+        self.op.forward(&x.iter().collect::<Vec<_>>())
+    }
+
+    /// What a call costs.
+    pub fn cost(&self) -> Cost {
+        self.op.cost(&self.x.iter().map(Tensor::shape).collect::<Vec<_>>())
+    }
+
+    /// The operation and its inputs' shapes.
+    pub fn describe(&self) -> String {
+        let shapes: Vec<_> = self.x.iter().map(Tensor::shape).collect();
+        format!("{:?} on shapes {shapes:?}", self.op)
+    }
 }
 
 /// An operation on given inputs, with what it costs.
@@ -55,6 +104,66 @@ pub struct Timed {
     pub forward_backward: Option<Box<dyn Fn()>>,
 }
 
+impl dyn OpEntry + '_ {
+    /// How close to the reference its values are held, in words.
+    pub fn tolerance(&self) -> String {
+        match self.closeness() {
+            Closeness::Exact => "exact".into(),
+            Closeness::Units(units) => format!("{units} u·|y|"),
+            Closeness::UnitsOf(units) => format!("{units} u·(sum of magnitudes)"),
+            Closeness::Proven => "proven bound".into(),
+        }
+    }
+
+    /// The tolerance in units of [`UNIT`] where it is a measured one; `None` where it is exact or proven.
+    pub fn tolerance_units(&self) -> Option<f64> {
+        match self.closeness() {
+            Closeness::Units(units) | Closeness::UnitsOf(units) => Some(units),
+            Closeness::Exact | Closeness::Proven => None,
+        }
+    }
+
+    /// The sentences of its wrong calls.
+    pub fn wrong_calls(&self) -> Vec<&'static str> {
+        self.wrong().iter().map(|wrong| wrong.says).collect()
+    }
+
+    /// A small worked example, of shapes near these dimensions.
+    pub fn example(&self, dims: &[usize]) -> Example {
+        let drawn = self.sample(&mut Draw::new(dims), Key::new(0));
+        Example { op: format!("{:?}", drawn.op), output: drawn.run(), cost: drawn.cost(), inputs: drawn.x }
+    }
+
+    /// The standard problem, ready to be timed.
+    pub fn timed(&self) -> Timed {
+        let drawn = Rc::new(self.standard(Key::new(0)));
+        let shapes = drawn.x.iter().map(|x| x.shape().to_vec()).collect();
+        let differentiable = !matches!(self.derivatives(), Derivatives::Never(_));
+        let forward_backward = differentiable.then(|| -> Box<dyn Fn()> {
+            let drawn = drawn.clone();
+            Box::new(move || {
+                let leaves: Vec<Var> = drawn.x.iter().map(|x| Var::input(x.clone())).collect();
+                drop(drawn.op.apply(&leaves.iter().collect::<Vec<_>>()).sum_all().backward());
+            })
+        });
+        let cost = drawn.cost();
+        Timed { shapes, cost, forward: Box::new(move || drawn.run()), forward_backward }
+    }
+}
+
+/// [`Tolerance`] without the operation's type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Closeness {
+    /// Bit for bit.
+    Exact,
+    /// Units of the value.
+    Units(f64),
+    /// Units of a magnitude.
+    UnitsOf(f64),
+    /// A theorem.
+    Proven,
+}
+
 impl<O: Op> OpEntry for OpInfo<O> {
     fn name(&self) -> &'static str {
         self.name
@@ -71,69 +180,66 @@ impl<O: Op> OpEntry for OpInfo<O> {
     fn derivatives(&self) -> Derivatives {
         self.derivatives
     }
-
-    fn tolerance(&self) -> String {
+    fn closeness(&self) -> Closeness {
         match self.tolerance {
-            crate::Tolerance::Exact => "exact".into(),
-            crate::Tolerance::Units(units) => format!("{units} u·|y|"),
-            crate::Tolerance::UnitsOf(units, _) => format!("{units} u·(sum of magnitudes)"),
-            crate::Tolerance::Proven(_) => "proven bound".into(),
+            Tolerance::Exact => Closeness::Exact,
+            Tolerance::Units(units) => Closeness::Units(units),
+            Tolerance::UnitsOf(units, _) => Closeness::UnitsOf(units),
+            Tolerance::Proven(_) => Closeness::Proven,
         }
     }
-
-    fn tolerance_units(&self) -> Option<f64> {
-        match self.tolerance {
-            crate::Tolerance::Units(units) | crate::Tolerance::UnitsOf(units, _) => Some(units),
-            crate::Tolerance::Exact | crate::Tolerance::Proven(_) => None,
-        }
+    fn density(&self) -> Density {
+        O::GRADIENT
     }
-
-    fn wrong_calls(&self) -> Vec<&'static str> {
-        self.wrong.iter().map(|wrong| wrong.says).collect()
+    fn wrong(&self) -> &'static [Wrong] {
+        self.wrong
     }
-
-    fn example(&self, dims: &[usize]) -> Example {
-        let sample = (self.sample)(&mut Draw::new(dims));
-        let inputs: Vec<Tensor> =
-            sample.inputs.iter().enumerate().map(|(i, input)| input.draw(Key::new(i as u64))).collect();
-        let refs: Vec<&Tensor> = inputs.iter().collect();
-        let output = sample.op.forward(&refs).0;
-        let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
-        let cost = (self.cost)(&sample.op, &shapes);
-        Example { op: format!("{:?}", sample.op), output, cost, inputs }
+    fn sample(&self, draw: &mut Draw, key: Key) -> Drawn {
+        drawn((self.sample)(draw), key)
     }
-
-    fn timed(&self) -> Timed {
-        let sample = (self.standard)(&mut Draw::new([64, 64, 64]));
-        let inputs: Vec<Tensor> =
-            sample.inputs.iter().enumerate().map(|(i, input)| input.draw(Key::new(i as u64))).collect();
-        let shapes: Vec<Vec<usize>> = inputs.iter().map(|x| x.shape().to_vec()).collect();
-        let slices: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
-        let cost = (self.cost)(&sample.op, &slices);
-        let (op, x) = (sample.op.clone(), inputs.clone());
-        let forward = Box::new(move || op.forward(&x.iter().collect::<Vec<_>>()).0);
-        let differentiable = !matches!(self.derivatives, Derivatives::Never(_));
-        let forward_backward = differentiable.then(|| -> Box<dyn Fn()> {
-            Box::new(move || {
-                let leaves: Vec<Var> = inputs.iter().map(|x| Var::input(x.clone())).collect();
-                drop(apply_slice(sample.op.clone(), &leaves).sum_all().backward());
-            })
-        });
-        Timed { shapes, cost, forward, forward_backward }
+    fn standard(&self, key: Key) -> Drawn {
+        drawn((self.standard)(&mut Draw::new([64, 64, 64])), key)
     }
 }
 
-/// [`apply`](crate::apply) for a number of inputs that is only known when it runs.
-///
-/// # Panics
-/// For no inputs, or more than [`MAX_ARITY`](crate::MAX_ARITY).
-#[track_caller]
-pub(crate) fn apply_slice<O: Op>(op: O, x: &[Var]) -> Var {
-    match x {
-        [a] => crate::apply(op, [a]),
-        [a, b] => crate::apply(op, [a, b]),
-        [a, b, c] => crate::apply(op, [a, b, c]),
-        [a, b, c, d] => crate::apply(op, [a, b, c, d]),
-        _ => panic!("{}: {} inputs; an operation has 1 to 4", O::INFO.name, x.len()),
+fn drawn<O: Op>(sample: Sample<O>, key: Key) -> Drawn {
+    Drawn { op: Box::new(Erased(sample.op)), x: values(&sample.inputs, key) }
+}
+
+fn values(inputs: &[Input], key: Key) -> Vec<Tensor> {
+    inputs.iter().enumerate().map(|(i, input)| input.draw(key.fold(i as u64))).collect()
+}
+
+/// An operation whose type nobody needs to know.
+struct Erased<O>(O);
+
+impl<O: Op> Debug for Erased<O> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<O: Op> AnyOp for Erased<O> {
+    fn forward(&self, x: &[&Tensor]) -> Tensor {
+        self.0.forward(x).0
+    }
+    fn apply(&self, x: &[&Var]) -> Var {
+        apply_many(self.0.clone(), x)
+    }
+    fn reference(&self, x: &[ArrayD<f64>]) -> ArrayD<f64> {
+        (O::INFO.reference)(&self.0, x)
+    }
+    fn allowed(&self, x: &[ArrayD<f64>], r: &ArrayD<f64>) -> (ArrayD<f64>, f64) {
+        /// The smallest positive f32, which an exact result can be off by when it underflows.
+        const TINY: f64 = 1.401298464324817e-45;
+        match &O::INFO.tolerance {
+            Tolerance::Exact => (r.mapv(|_| 0.0), 0.0),
+            Tolerance::Units(units) => (r.mapv(|r| r.abs() * UNIT + TINY), *units),
+            Tolerance::UnitsOf(units, magnitude) => (magnitude(&self.0, x).mapv(|m| m * UNIT + TINY), *units),
+            Tolerance::Proven(bound) => (bound(&self.0, x), 1.0),
+        }
+    }
+    fn cost(&self, shapes: &[&[usize]]) -> Cost {
+        (O::INFO.cost)(&self.0, shapes)
     }
 }

@@ -19,11 +19,12 @@ pub(crate) fn leaf_values(y: &Var) -> BTreeMap<LeafId, ArrayD<f64>> {
     nodes.iter().filter_map(|node| value(&node.content.borrow())).collect()
 }
 
-/// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::var::traced).
+/// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::var::traced). With
+/// `surrogates`, an operation whose gradient is not its derivative is replaced by the function whose derivative it is.
 ///
 /// # Errors
 /// When the graph was consumed, a leaf has no value, or a constant was not traced; names the operation.
-pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>) -> Result<ArrayD<f64>, String> {
+pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>, surrogates: bool) -> Result<ArrayD<f64>, String> {
     let Some(root) = y.node() else { return Ok(y.value().to_f64()) };
     let mut values: HashMap<u64, ArrayD<f64>> = HashMap::new();
     for node in ancestors(root) {
@@ -37,7 +38,7 @@ pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>) -> Result<
                     (None, None) => Err(format!("{}: a constant input was not traced", record.applied.name())),
                 };
                 let inputs: Vec<_> = record.inputs.iter().map(input).collect::<Result<_, _>>()?;
-                record.applied.replay(&inputs)
+                record.applied.replay(&inputs, surrogates)
             }
         };
         values.insert(node.id, value);

@@ -3,7 +3,7 @@
 //! Nodes wait in a map by id; the largest is taken first. Ids grow with creation, so when a node is taken, everything that
 //! used it has already added to its gradient (Griewank & Walther, *Evaluating Derivatives*, 2008, chapter 3).
 
-use crate::op::MAX_ARITY;
+use crate::op::Inline;
 use crate::var::{Content, LeafId, Node, Record, Var};
 use glassbox_tensor::Tensor;
 use std::collections::{BTreeMap, HashSet};
@@ -210,15 +210,11 @@ fn sweep(root: &Rc<Node>, seed: Var, useful: Option<&HashSet<u64>>, mode: Mode, 
                  which keeps the graph"
             ),
         };
-        let mut needs = [false; MAX_ARITY];
-        for (need, edge) in needs.iter_mut().zip(&record.inputs) {
-            *need = edge.node.as_ref().is_some_and(wanted);
-        }
-        let needs = &needs[..record.inputs.len()];
+        let needs: Inline<bool> = record.inputs.iter().map(|edge| edge.node.as_ref().is_some_and(wanted)).collect();
         if !needs.contains(&true) {
             continue;
         }
-        let grads = record.applied.backward(&node, &record.inputs, &dy, needs, mode == Mode::Graph);
+        let grads = record.applied.backward(&node, &record.inputs, &dy, &needs, mode == Mode::Graph);
         drop(dy);
         for (i, (edge, g)) in record.inputs.iter().zip(grads.0).enumerate().filter(|(i, _)| needs[*i]) {
             let name = record.applied.name();

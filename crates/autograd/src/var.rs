@@ -1,6 +1,6 @@
 //! `Var`: a tensor with a place in the graph, and the graph itself.
 
-use crate::op::{Grads, Keep, Kept, MAX_ARITY, Op};
+use crate::op::{Grads, Inline, Keep, Kept, KeptVars, Op};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::shape::Dims;
 use ndarray::ArrayD;
@@ -67,7 +67,8 @@ pub(crate) struct Edge {
 pub(crate) trait Applied {
     fn name(&self) -> &'static str;
     fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads;
-    fn replay(&self, inputs: &[ArrayD<f64>]) -> ArrayD<f64>;
+    /// The value in f64: of the reference, or of the function whose derivative the gradient is, where that is another one.
+    fn replay(&self, inputs: &[ArrayD<f64>], surrogate: bool) -> ArrayD<f64>;
 }
 
 struct ApplyOf<O: Op> {
@@ -83,29 +84,34 @@ impl<O: Op> Applied for ApplyOf<O> {
     }
 
     fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads {
-        let in_graph = |value: &Tensor, node: Option<&Rc<Node>>| Var {
-            value: value.clone(),
-            node: if graph { node.cloned() } else { None },
-        };
-        let kept = Kept {
-            name: O::INFO.name,
-            inputs: std::array::from_fn(|i| {
-                let edge = inputs.get(i)?;
-                edge.kept.as_ref().map(|value| in_graph(value, edge.node.as_ref()))
-            }),
-            shapes: std::array::from_fn(|i| inputs.get(i).map(|edge| &edge.shape)),
-            output: self.output.as_ref().map(|value| in_graph(value, Some(node))),
-            extra: &self.extra,
-        };
+        let kept =
+            Kept { vars: kept_vars(O::INFO.name, node, inputs, self.output.as_ref(), graph), extra: &self.extra };
         if !graph && let Some(grads) = self.op.backward_fused(&kept, dy.value(), needs) {
-            return crate::op::Each(grads.0.map(|g| g.map(Var::constant)));
+            return grads.into_constants();
         }
         self.op.backward(&kept, dy, needs)
     }
 
-    fn replay(&self, inputs: &[ArrayD<f64>]) -> ArrayD<f64> {
-        (O::INFO.reference)(&self.op, inputs)
+    fn replay(&self, inputs: &[ArrayD<f64>], surrogate: bool) -> ArrayD<f64> {
+        let other = if surrogate { self.op.surrogate(inputs) } else { None };
+        other.unwrap_or_else(|| (O::INFO.reference)(&self.op, inputs))
     }
+}
+
+/// The kept tensors as variables: in their places in the graph, or as constants.
+fn kept_vars<'a>(
+    name: &'static str,
+    node: &Rc<Node>,
+    edges: &'a [Edge],
+    output: Option<&Tensor>,
+    graph: bool,
+) -> KeptVars<'a> {
+    let var = |value: &Tensor, node: Option<&Rc<Node>>| Var {
+        value: value.clone(),
+        node: if graph { node.cloned() } else { None },
+    };
+    let inputs = edges.iter().map(|edge| edge.kept.as_ref().map(|value| var(value, edge.node.as_ref()))).collect();
+    KeptVars { name, edges, inputs, output: output.map(|value| var(value, Some(node))) }
 }
 
 thread_local! {
@@ -208,25 +214,55 @@ impl Var {
 /// When the inputs' shapes don't fit.
 #[track_caller]
 pub fn apply<O: Op, const N: usize>(op: O, inputs: [&Var; N]) -> Var {
-    const { assert!(N > 0 && N <= MAX_ARITY) }
-    let (value, extra) = op.forward(&inputs.map(|x| &x.value));
-    let needs = inputs.map(|x| x.node.is_some());
+    apply_many(op, &inputs)
+}
+
+/// [`apply`] for a number of inputs that is only known when it runs: a concatenation.
+///
+/// # Panics
+/// As [`apply`].
+#[track_caller]
+pub fn apply_many<O: Op>(op: O, inputs: &[&Var]) -> Var {
+    let (value, extra) = op.forward(&values(inputs));
+    record(op, inputs, value, extra)
+}
+
+/// [`apply`], with a look at what forward left for backward: the order of a sort, the statistics of a batch.
+///
+/// # Panics
+/// As [`apply`].
+#[track_caller]
+pub fn apply_with<O: Op, R>(op: O, inputs: &[&Var], look: impl FnOnce(&O::Extra) -> R) -> (Var, R) {
+    let (value, extra) = op.forward(&values(inputs));
+    let seen = look(&extra);
+    (record(op, inputs, value, extra), seen)
+}
+
+fn values<'a>(inputs: &[&'a Var]) -> Inline<&'a Tensor> {
+    inputs.iter().map(|x| &x.value).collect()
+}
+
+/// The value with its place in the graph, if an input has one.
+fn record<O: Op>(op: O, inputs: &[&Var], value: Tensor, extra: O::Extra) -> Var {
+    let needs: Inline<bool> = inputs.iter().map(|x| x.node.is_some()).collect();
     if !needs.contains(&true) {
         return Var::constant(value);
     }
-    let keep: Keep = op.keep(&needs);
+    let keep = op.keep(&needs);
+    let output = keep.keeps_output().then(|| value.clone());
+    let node = new_node(value.shape(), Content::Op(edges(inputs, keep, Box::new(ApplyOf { op, extra, output }))));
+    Var { value, node: Some(node) }
+}
+
+fn edges(inputs: &[&Var], keep: Keep, applied: Box<dyn Applied>) -> Record {
     let tracing = TRACING.get();
-    let edges = inputs.iter().enumerate().map(|(i, x)| Edge {
+    let edge = |(i, x): (usize, &&Var)| Edge {
         node: x.node.clone(),
         shape: Dims::new(x.shape()),
         kept: keep.keeps_input(i).then(|| x.value.clone()),
         constant: (tracing && x.node.is_none()).then(|| x.value.clone()),
-    });
-    let output = keep.keeps_output().then(|| value.clone());
-    let applied: Box<dyn Applied> = Box::new(ApplyOf { op, extra, output });
-    let record = Record { inputs: edges.collect(), applied };
-    let node = new_node(value.shape(), Content::Op(record));
-    Var { value, node: Some(node) }
+    };
+    Record { inputs: inputs.iter().enumerate().map(edge).collect(), applied }
 }
 
 /// Frees a chain of nodes in a loop: recursion would overflow the stack of a graph a million nodes deep.

@@ -1,29 +1,19 @@
 //! The value: against the reference, in every layout, on every instruction set.
 
-use super::draws::{Case, LARGE, for_drawn_cases};
-use crate::info::{OpInfo, Tolerance, UNIT};
-use crate::op::Op;
+use super::draws::{LARGE, case, for_drawn_cases};
+use crate::registry::{Drawn, OpEntry};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::simd::Isa;
 use ndarray::ArrayD;
 
-/// The smallest positive f32, which an exact result can be off by when it underflows.
-const TINY: f64 = 1.401298464324817e-45;
-
 /// The worst error of `y`, in the tolerance's units; an error when it is beyond what is allowed.
-fn deviation<O: Op>(info: &OpInfo<O>, case: &Case<O>, x: &[Tensor], y: &Tensor) -> Result<f64, String> {
+fn deviation(case: &Drawn, x: &[Tensor], y: &Tensor) -> Result<f64, String> {
     let x: Vec<ArrayD<f64>> = x.iter().map(Tensor::to_f64).collect();
-    let r = (info.reference)(&case.op, &x);
+    let r = case.op.reference(&x);
     if r.shape() != y.shape() {
         return Err(format!("{}: shape {:?}, the reference has {:?}", case.describe(), y.shape(), r.shape()));
     }
-    // One unit for each element, and how many are allowed.
-    let (unit, units) = match &info.tolerance {
-        Tolerance::Exact => (r.mapv(|_| 0.0), 0.0),
-        Tolerance::Units(units) => (r.mapv(|r| r.abs() * UNIT + TINY), *units),
-        Tolerance::UnitsOf(units, magnitude) => (magnitude(&case.op, &x).mapv(|m| m * UNIT + TINY), *units),
-        Tolerance::Proven(bound) => (bound(&case.op, &x), 1.0),
-    };
+    let (unit, units) = case.op.allowed(&x, &r);
     let mut worst = 0.0f64;
     for (i, ((&y, &r), &unit)) in y.to_vec().iter().zip(&r).zip(&unit).enumerate() {
         let same = y as f64 == r || y == r as f32 || (y.is_nan() && r.is_nan());
@@ -39,39 +29,38 @@ fn deviation<O: Op>(info: &OpInfo<O>, case: &Case<O>, x: &[Tensor], y: &Tensor) 
     Ok(worst)
 }
 
-fn check<O: Op>(info: &OpInfo<O>, case: &Case<O>) -> Result<(), String> {
-    deviation(info, case, &case.x, &case.run()).map(drop)
+fn check(case: &Drawn) -> Result<(), String> {
+    deviation(case, &case.x, &case.run()).map(drop)
 }
 
 /// The value is the reference's, within the tolerance: small shapes drawn by proptest (empty and one-element axes among
 /// them), and shapes beyond every block.
-pub fn forward<O: Op>(info: &'static OpInfo<O>) {
-    for_drawn_cases(info, 48, 0..=7, |case| check(info, case));
-    for_drawn_cases(info, 12, 15..=34, |case| check(info, case));
+pub fn forward(op: &dyn OpEntry) {
+    for_drawn_cases(op, 48, 0..=7, check);
+    for_drawn_cases(op, 12, 15..=34, check);
     for dims in LARGE {
-        check(info, &Case::new(info, dims, 1)).unwrap_or_else(|error| panic!("{}: {error}", info.name));
+        check(&case(op, dims, 1)).unwrap_or_else(|error| panic!("{}: {error}", op.name()));
     }
 }
 
 /// The same on each instruction set of this machine.
-pub fn forward_on_every_isa<O: Op>(info: &'static OpInfo<O>) {
+pub fn forward_on_every_isa(op: &dyn OpEntry) {
     for isa in Isa::available() {
         isa.with(|| {
-            for_drawn_cases(info, 24, 0..=7, |case| check(info, case).map_err(|e| format!("on {}: {e}", isa.name())));
-            let case = Case::new(info, LARGE[0], 2);
-            check(info, &case).unwrap_or_else(|error| panic!("{} on {}: {error}", info.name, isa.name()));
+            for_drawn_cases(op, 24, 0..=7, |case| check(case).map_err(|e| format!("on {}: {e}", isa.name())));
+            check(&case(op, LARGE[0], 2)).unwrap_or_else(|error| panic!("{} on {}: {error}", op.name(), isa.name()));
         });
     }
 }
 
 /// The reference's value also for inputs that are transposed, lie inside a larger array, or repeat one slice.
-pub fn layouts<O: Op>(info: &'static OpInfo<O>) {
-    for_drawn_cases(info, 32, 1..=7, |case| {
+pub fn layouts(op: &dyn OpEntry) {
+    for_drawn_cases(op, 32, 1..=7, |case| {
         for i in 0..case.x.len() {
             for (name, view) in views_of(&case.x[i]) {
                 let mut x = case.x.clone();
                 x[i] = view;
-                deviation(info, case, &x, &case.run_on(&x)).map_err(|e| format!("input {i} {name}: {e}"))?;
+                deviation(case, &x, &case.run_on(&x)).map_err(|e| format!("input {i} {name}: {e}"))?;
             }
         }
         Ok(())
@@ -105,16 +94,16 @@ fn views_of(x: &Tensor) -> Vec<(&'static str, Tensor)> {
 }
 
 /// A tolerance in units is at most 8 times the largest error that any instruction set of this machine shows.
-pub fn tolerance_is_tight<O: Op>(info: &'static OpInfo<O>) {
-    let (Tolerance::Units(units) | Tolerance::UnitsOf(units, _)) = info.tolerance else { return };
+pub fn tolerance_is_tight(op: &dyn OpEntry) {
+    let Some(units) = op.tolerance_units() else { return };
     let mut worst = 0.0f64;
     for isa in Isa::available() {
         isa.with(|| {
             for seed in 0..20 {
                 for dims in [LARGE[0], &[97, 103, 5, seed as usize, 1, 2, 3], &[5, 7, 3, seed as usize, 1, 0]] {
-                    let case = Case::new(info, dims, seed);
-                    let apart = deviation(info, &case, &case.x, &case.run());
-                    worst = worst.max(apart.unwrap_or_else(|error| panic!("{}: {error}", info.name)));
+                    let case = case(op, dims, seed);
+                    let apart = deviation(&case, &case.x, &case.run());
+                    worst = worst.max(apart.unwrap_or_else(|error| panic!("{}: {error}", op.name())));
                 }
             }
         });
@@ -122,6 +111,6 @@ pub fn tolerance_is_tight<O: Op>(info: &'static OpInfo<O>) {
     assert!(
         units <= 8.0 * worst,
         "{}: the tolerance is {units} units, but the largest error measured is {worst:.3}; at most 8 times that is honest",
-        info.name
+        op.name()
     );
 }

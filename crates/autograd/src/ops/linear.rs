@@ -10,7 +10,7 @@
 //! Bias and activation ride along while a tile of the product is in registers (`gemm::Epilogue`): z is never stored.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
-use crate::op::{Each, Grads, Keep, Kept, Op, TensorGrads};
+use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::ops::relu;
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
@@ -64,7 +64,7 @@ impl Op for Linear {
     fn backward_fused(&self, kept: &Kept<'_, ()>, dy: &Tensor, needs: &[bool]) -> Option<TensorGrads> {
         let dz = self.relu.then(|| Var::constant(relu::masked(kept.y().value(), dy)))?;
         let grads = Linear { relu: false }.backward(kept, &dz, needs);
-        Some(Each(grads.0.map(|g| g.map(Var::into_value))))
+        Some(grads.into_values())
     }
 }
 
