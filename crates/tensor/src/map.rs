@@ -27,7 +27,7 @@ pub fn map_n<const N: usize>(f: &impl Lanes<N>, x: [&Tensor; N]) -> Tensor {
     // Transposed inputs are put in order first: read row by row, each element would cost a cache line.
     let ordered = x.map(copy_in_squares);
     let plan = Plan::new(&shape, std::array::from_fn(|j| ordered[j].as_ref().unwrap_or(x[j])));
-    Isa::current().dispatch(Map { f, plan, out: out.make_mut() });
+    Isa::current().dispatch(Map { f, plan: &plan, out: out.make_mut() });
     out
 }
 
@@ -61,22 +61,22 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
             let Update(f, state, x) = self;
             let work = state[0].len() * (M + N);
             let seen = worthwhile(work).then(observer);
-            split(s, f, state, x, seen.as_ref());
+            let seen = seen.as_ref().map(|seen| seen as &(dyn Fn() + Sync));
+            split(&|state, x| update_lanes(s, f, state, x), state, x, seen);
         }
     }
     /// Halves the arrays until they are one chunk long; the borders depend on the length alone. Without an observer of
     /// the workers all stays on this thread.
-    fn split<S: Simd, F: UpdateLanes<M, N>, const M: usize, const N: usize>(
-        s: S,
-        f: &F,
+    fn split<const M: usize, const N: usize>(
+        step: &(dyn Fn([&mut [f32]; M], [&[f32]; N]) + Sync),
         state: [&mut [f32]; M],
         x: [&[f32]; N],
-        seen: Option<&(impl Fn() + Sync)>,
+        seen: Option<&(dyn Fn() + Sync)>,
     ) {
         let n = state[0].len();
         let Some(observe) = seen.filter(|_| n > CHUNK) else {
             seen.inspect(|observe| observe());
-            return update_lanes(s, f, state, x);
+            return step(state, x);
         };
         let middle = (n / CHUNK).div_ceil(2) * CHUNK;
         let mut right = Vec::with_capacity(M);
@@ -88,7 +88,7 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
         let right: [&mut [f32]; M] = right.try_into().map_err(|_| ()).expect("one right half for each array");
         let (xl, xr) = (x.map(|a| &a[..middle]), x.map(|a| &a[middle..]));
         let seen = Some(observe);
-        rayon::join(|| split(s, f, left, xl, seen), || split(s, f, right, xr, seen));
+        rayon::join(|| split(step, left, xl, seen), || split(step, right, xr, seen));
     }
     let lengths = || state.iter().map(|a| a.len()).chain(x.iter().map(|b| b.len()));
     assert!(lengths().all(|n| n == state[0].len()), "update_n: slices of {:?} elements", lengths().collect::<Vec<_>>());
@@ -160,7 +160,7 @@ impl<'a, const N: usize> Plan<'a, N> {
 
 struct Map<'a, F, const N: usize> {
     f: &'a F,
-    plan: Plan<'a, N>,
+    plan: &'a Plan<'a, N>,
     out: &'a mut [f32],
 }
 
@@ -168,15 +168,22 @@ impl<F: Lanes<N>, const N: usize> Kernel for Map<'_, F, N> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Map { f, plan, out } = self;
-        let work = out.len() * (N + 1);
-        for_each_chunk(out, CHUNK, work, |i, part| map_chunk(s, f, &plan, i * CHUNK, part));
+        // All that a kernel brings is this function of one stretch; the rest is compiled once and not for each of them.
+        run_map(self.plan, self.out, &|x, out| map_lanes(s, self.f, x, out));
     }
+}
+
+/// A kernel over stretches of N inputs.
+type Stretch<'a, const N: usize> = &'a (dyn Fn([&[f32]; N], &mut [f32]) + Sync);
+
+fn run_map<const N: usize>(plan: &Plan<'_, N>, out: &mut [f32], stretch: Stretch<'_, N>) {
+    let work = out.len() * (N + 1);
+    for_each_chunk(out, CHUNK, work, |i, part| map_chunk(stretch, plan, i * CHUNK, part));
 }
 
 /// The elements of the output from `at` on, stretch by stretch: an input that lies there as the output does is read in
 /// place, another one is gathered first.
-fn map_chunk<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, plan: &Plan<'_, N>, mut at: usize, out: &mut [f32]) {
+fn map_chunk<const N: usize>(stretch: Stretch<'_, N>, plan: &Plan<'_, N>, mut at: usize, out: &mut [f32]) {
     let last = plan.shape.len() - 1;
     let row_len = plan.shape[last];
     let lies_so = plan.strides.map(|strides| strides == plan.shape.row_major_strides());
@@ -211,7 +218,7 @@ fn map_chunk<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, plan: &Plan<'_, N
             true => &plan.memory[j][starts[j] + column * plan.strides[j][last]..][..n],
             false => &gathered[j][..n],
         });
-        map_lanes(s, f, slices, now);
+        stretch(slices, now);
         at += n;
         rest = later;
     }

@@ -47,6 +47,11 @@ pub fn worthwhile(work: usize) -> bool {
 
 /// Runs `task(0)`, …, `task(tasks − 1)`, on the pool when the work is worth it.
 pub fn for_each_task(tasks: usize, work: usize, task: impl Fn(usize) + Sync) {
+    tasks_on_pool(tasks, work, &task);
+}
+
+// Not generic, nor is the next one: rayon's machinery would be compiled again for each kernel.
+fn tasks_on_pool(tasks: usize, work: usize, task: &(dyn Fn(usize) + Sync)) {
     if tasks > 1 && worthwhile(work) {
         let probe = Probe::current();
         (0..tasks).into_par_iter().with_max_len(1).for_each(|i| {
@@ -60,6 +65,10 @@ pub fn for_each_task(tasks: usize, work: usize, task: impl Fn(usize) + Sync) {
 
 /// Cuts `out` into chunks and runs `task(i, chunk i)` for each, on the pool when the work is worth it.
 pub fn for_each_chunk(out: &mut [f32], chunk: usize, work: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
+    chunks_on_pool(out, chunk, work, &task);
+}
+
+fn chunks_on_pool(out: &mut [f32], chunk: usize, work: usize, task: &(dyn Fn(usize, &mut [f32]) + Sync)) {
     let chunk = chunk.max(1);
     if out.len() > chunk && worthwhile(work) {
         let probe = Probe::current();
