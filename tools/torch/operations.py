@@ -60,8 +60,8 @@ def case(op, compute, inputs, ids=(), differentiable=True, **options):
         for i, (t, want) in enumerate(zip(tensors, wants)):
             if want:
                 g = t.grad if t.grad is not None else torch.zeros_like(t)
-                TENSORS[f"{name}.dx{i}"] = np.ascontiguousarray(g.numpy(), np.float32)
-    TENSORS[f"{name}.y"] = np.ascontiguousarray(y.detach().numpy(), np.float32)
+                TENSORS[f"{name}.dx{i}"] = np.array(g.numpy(), np.float32, order="C")
+    TENSORS[f"{name}.y"] = np.array(y.detach().numpy(), np.float32, order="C")
     CASES.append(dict(name=name, op=op, inputs=len(inputs), ids=len(ids), wants=wants, **options))
 
 
