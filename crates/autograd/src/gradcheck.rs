@@ -101,6 +101,7 @@ mod tests {
     use super::*;
     use crate::op::{Grads, Keep, Kept, Op};
     use crate::var::apply;
+    use glassbox_tensor::tensor;
 
     /// eˣ with a gradient that is one part in a thousand off.
     #[derive(Clone, Debug)]
@@ -138,6 +139,50 @@ mod tests {
         let error = gradcheck(|x| apply(Wrong, [&x[0]]).sum_all(), &x).unwrap_err();
         assert!(error.contains("input 0 (shape [3]), element 0"), "{error}");
         assert!(gradcheck(|x| x[0].exp().sum_all(), &x).is_ok());
+    }
+
+    /// ⌊x⌋ with the gradient of x: its derivative is 0, its surrogate's is 1.
+    #[derive(Clone, Debug)]
+    struct Floor(f64);
+    static FLOOR: crate::OpInfo<Floor> = crate::OpInfo {
+        name: "floor",
+        formula: "",
+        gradient: "",
+        source: "",
+        reference: |_, x| x[0].mapv(f64::floor),
+        sample: |d| crate::Sample::new(Floor(1.0), [crate::Input::new(d.shape2())]),
+        standard: |d| crate::Sample::new(Floor(1.0), [crate::Input::new(d.shape2())]),
+        wrong: &[],
+        tolerance: crate::Tolerance::Exact,
+        cost: |_, shapes| crate::Cost::elementwise(1, shapes),
+        derivatives: crate::Derivatives::Any,
+    };
+    impl Op for Floor {
+        const INFO: &'static crate::OpInfo<Self> = &FLOOR;
+        type Extra = ();
+        fn keep(&self, _: &[bool]) -> Keep {
+            Keep::NOTHING
+        }
+        fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+            (Tensor::from_vec(x[0].to_vec().iter().map(|x| x.floor()).collect(), x[0].shape()), ())
+        }
+        fn backward(&self, _: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
+            [Some(dy.clone())].into()
+        }
+        fn surrogate(&self, x: &[ArrayD<f64>]) -> Option<ArrayD<f64>> {
+            Some(&x[0] * self.0)
+        }
+    }
+
+    #[test]
+    fn a_straight_through_gradient_is_its_surrogates_and_its_value_its_own() {
+        let x = [tensor![0.4, 1.7, -2.3]];
+        let f = |slope: f64| {
+            move |x: &[Var]| (&apply(Floor(slope), [&x[0]]) * &Var::constant(tensor![1., 2., 3.])).sum_all()
+        };
+        assert!(gradcheck(f(1.0), &x).is_ok());
+        let error = gradcheck(f(1.5), &x).unwrap_err();
+        assert!(error.contains("input 0 (shape [3]), element 0"), "{error}");
     }
 
     #[test]

@@ -34,6 +34,8 @@
 //! keeps it and returns variables that can be differentiated again. An operation outside this crate is written like
 //! those inside: see `examples/custom_op.rs`.
 
+#![forbid(unsafe_code)]
+
 pub mod check;
 mod gradcheck;
 mod graph;

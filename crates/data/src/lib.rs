@@ -47,6 +47,8 @@
 //! All 60,000 + 10,000 pictures are opened as `fashion-mnist-full` once Debian's package
 //! `dataset-fashion-mnist` is installed, and MNIST or anything else of its form as the path of a folder.
 
+#![forbid(unsafe_code)]
+
 mod batches;
 mod catalogue;
 mod dataset;

@@ -4,6 +4,8 @@
 //! computed here. [`cli`] says what can be asked for, [`commands`] has one file for each command, [`failure`] is the
 //! border at which every error becomes one sentence and an exit code.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 mod commands;
 mod failure;

@@ -30,6 +30,8 @@
 //! the trait, and one which isn't a `Module` stops the compiler at its type, with `#[module(skip)]` as the way out. A
 //! parameter can be left out only by writing so.
 
+#![forbid(unsafe_code)]
+
 use proc_macro::TokenStream;
 
 mod bounds;

@@ -54,6 +54,8 @@
 //! - [`optim`]: Adam and AdamW, in place.
 //! - [`checkpoint`]: safetensors files that appear whole or not at all, and loads that change all or nothing.
 
+#![forbid(unsafe_code)]
+
 // The derive writes `::glassbox_nn::Module`, also for the layers in this crate.
 extern crate self as glassbox_nn;
 

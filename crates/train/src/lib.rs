@@ -4,6 +4,8 @@
 //! steps, notes the [`Metrics`], draws samples, and leaves a [`RunDir`] that explains itself and that a later sitting goes
 //! on with, bit for bit. [`Page`] and [`curves_svg`] make the report.
 
+#![forbid(unsafe_code)]
+
 mod config;
 mod curves;
 mod error;

@@ -74,6 +74,8 @@
 //! Its pictures are blurred. Where the code does not tell what a pixel is, the best that a Bernoulli distribution can say is
 //! grey. Sharper pictures need another p(x|z), or another family.
 
+#![forbid(unsafe_code)]
+
 pub mod compare;
 pub mod linalg;
 mod model;
