@@ -42,6 +42,12 @@ pub struct Sample<O> {
 
 impl<O> Sample<O> {
     /// A sample.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Input, Sample, ops::exp::Exp};
+    /// let sample = Sample::new(Exp, [Input::new([2, 3])]);
+    /// assert_eq!(sample.inputs[0].shape, [2, 3]);
+    /// ```
     pub fn new(op: O, inputs: impl Into<Vec<Input>>) -> Self {
         Self { op, inputs: inputs.into() }
     }
@@ -60,21 +66,47 @@ pub struct Input {
 
 impl Input {
     /// Values in −2…2.
+    ///
+    /// ```
+    /// use glassbox_autograd::Input;
+    /// assert_eq!(Input::new([2, 3]).range, -2.0..2.0);
+    /// ```
     pub fn new(shape: impl AsRef<[usize]>) -> Self {
         Self::within(shape, -2.0..2.0)
     }
 
     /// Values in a range.
+    ///
+    /// ```
+    /// use glassbox_autograd::Input;
+    /// use glassbox_tensor::random::Key;
+    /// let x = Input::within([100], 1.0..4.0).draw(Key::new(0)); // for a logarithm
+    /// assert!(x.to_vec().iter().all(|x| (1.0..4.0).contains(x)));
+    /// ```
     pub fn within(shape: impl AsRef<[usize]>, range: Range<f32>) -> Self {
         Self { shape: shape.as_ref().to_vec(), range, kinks: &[] }
     }
 
     /// Staying away from kinks.
+    ///
+    /// ```
+    /// use glassbox_autograd::Input;
+    /// use glassbox_tensor::random::Key;
+    /// let x = Input::new([1000]).avoiding(&[0.0]).draw(Key::new(0)); // for a rectifier
+    /// assert!(x.to_vec().iter().all(|x| x.abs() > 0.049));
+    /// ```
     pub fn avoiding(self, kinks: &'static [f32]) -> Self {
         Self { kinks, ..self }
     }
 
     /// The values: a function of `key` alone.
+    ///
+    /// ```
+    /// use glassbox_autograd::Input;
+    /// use glassbox_tensor::random::Key;
+    /// let input = Input::new([4]);
+    /// assert_eq!(input.draw(Key::new(1)), input.draw(Key::new(1)));
+    /// ```
     pub fn draw(&self, key: Key) -> Tensor {
         const MARGIN: f32 = 0.05;
         let mut x = Tensor::rand(&self.shape, key);
@@ -97,11 +129,21 @@ pub struct Draw {
 
 impl Draw {
     /// Hands out these dimensions one after the other, then from the beginning again.
+    ///
+    /// ```
+    /// use glassbox_autograd::Draw;
+    /// let mut draw = Draw::new([5, 7]);
+    /// assert_eq!([draw.dim(), draw.dim(), draw.dim()], [5, 7, 5]);
+    /// ```
     pub fn new(dims: impl Into<Vec<usize>>) -> Self {
         Self { dims: dims.into(), next: 0 }
     }
 
     /// The next dimension; may be 0 or 1.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_autograd::Draw::new([5]).dim(), 5);
+    /// ```
     pub fn dim(&mut self) -> usize {
         let dim = self.dims[self.next % self.dims.len()];
         self.next += 1;
@@ -109,16 +151,31 @@ impl Draw {
     }
 
     /// A choice among `n`.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_autograd::Draw::new([5]).choice(3), 2); // one of 0, 1, 2
+    /// ```
     pub fn choice(&mut self, n: usize) -> usize {
         self.dim() % n
     }
 
     /// Two dimensions.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_autograd::Draw::new([5, 7]).shape2(), [5, 7]);
+    /// ```
     pub fn shape2(&mut self) -> [usize; 2] {
         [self.dim(), self.dim()]
     }
 
     /// Two shapes that broadcast against each other, and not always trivially: (a, b) with one of (a, b), (b), (1, b), (a, 1).
+    ///
+    /// ```
+    /// use glassbox_autograd::Draw;
+    /// use glassbox_tensor::shape::broadcast;
+    /// let [a, b] = Draw::new([5, 7, 2, 0]).broadcast_pair();
+    /// assert_eq!(*broadcast(&a, &b).unwrap(), [5, 7]);
+    /// ```
     pub fn broadcast_pair(&mut self) -> [Vec<usize>; 2] {
         let [a, b] = self.shape2();
         let other = match self.choice(4) {
@@ -166,6 +223,12 @@ pub struct Cost {
 
 impl Cost {
     /// Of an elementwise operation that broadcasts: each input read once, the output written once.
+    ///
+    /// ```
+    /// use glassbox_autograd::Cost;
+    /// let cost = Cost::elementwise(1, &[&[8, 4], &[4]]); // a sum: 32 additions; 32 + 4 floats read, 32 written
+    /// assert_eq!((cost.flops, cost.bytes), (32, 4 * 68));
+    /// ```
     pub fn elementwise(flops_per_element: u64, shapes: &[&[usize]]) -> Cost {
         let count = |shape: &[usize]| shape.iter().product::<usize>() as u64;
         let out = shapes.iter().fold(glassbox_tensor::shape::Dims::new(&[]), |out, s| {

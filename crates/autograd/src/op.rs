@@ -72,21 +72,43 @@ impl Keep {
     pub const OUTPUT: Keep = Keep { inputs: 0, output: true };
 
     /// Input `i`, if `wanted`.
+    ///
+    /// ```
+    /// use glassbox_autograd::Keep;
+    /// let needs = [true, false]; // a product: da = dy·b and db = dy·a, and nobody wants db
+    /// let keep = Keep::NOTHING.input_if(1, needs[0]).input_if(0, needs[1]);
+    /// assert!(keep.keeps_input(1) && !keep.keeps_input(0));
+    /// ```
     pub fn input_if(self, i: usize, wanted: bool) -> Keep {
         Keep { inputs: self.inputs | (wanted as u32) << i, ..self }
     }
 
     /// Input `i`.
+    ///
+    /// ```
+    /// use glassbox_autograd::Keep;
+    /// assert_eq!(Keep::input(1), Keep::NOTHING.input_if(1, true));
+    /// ```
     pub fn input(i: usize) -> Keep {
         Keep::NOTHING.input_if(i, true)
     }
 
     /// Whether input `i` is kept.
+    ///
+    /// ```
+    /// use glassbox_autograd::Keep;
+    /// assert!(Keep::input(0).keeps_input(0) && !Keep::OUTPUT.keeps_input(0));
+    /// ```
     pub fn keeps_input(self, i: usize) -> bool {
         self.inputs >> i & 1 == 1
     }
 
     /// Whether the output is kept.
+    ///
+    /// ```
+    /// use glassbox_autograd::Keep;
+    /// assert!(Keep::OUTPUT.keeps_output() && !Keep::input(0).keeps_output());
+    /// ```
     pub fn keeps_output(self) -> bool {
         self.output
     }

@@ -58,21 +58,49 @@ pub struct Drawn {
 
 impl Drawn {
     /// The value.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Draw, OpEntry, ops::relu};
+    /// use glassbox_tensor::random::Key;
+    /// let drawn = relu::INFO.sample(&mut Draw::new([2, 3]), Key::new(0));
+    /// assert_eq!(drawn.run(), drawn.x[0].relu());
+    /// ```
     pub fn run(&self) -> Tensor {
         self.run_on(&self.x)
     }
 
     /// The value for other inputs.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Draw, OpEntry, ops::relu};
+    /// use glassbox_tensor::{random::Key, tensor};
+    /// let drawn = relu::INFO.sample(&mut Draw::new([2, 3]), Key::new(0));
+    /// assert_eq!(drawn.run_on(&[tensor![-1., 2.]]), tensor![0., 2.]);
+    /// ```
     pub fn run_on(&self, x: &[Tensor]) -> Tensor {
         self.op.forward(&x.iter().collect::<Vec<_>>())
     }
 
     /// What a call costs.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Draw, OpEntry, ops::add};
+    /// use glassbox_tensor::random::Key;
+    /// let drawn = add::INFO.standard(Key::new(0)); // 2048² each
+    /// assert_eq!(drawn.cost().bytes, 3 * 4 * 2048 * 2048);
+    /// ```
     pub fn cost(&self) -> Cost {
         self.op.cost(&self.x.iter().map(Tensor::shape).collect::<Vec<_>>())
     }
 
     /// The operation and its inputs' shapes.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Draw, OpEntry, ops::exp};
+    /// use glassbox_tensor::random::Key;
+    /// let drawn = exp::INFO.sample(&mut Draw::new([2, 3]), Key::new(0));
+    /// assert_eq!(drawn.describe(), "Exp on shapes [[2, 3]]");
+    /// ```
     pub fn describe(&self) -> String {
         let shapes: Vec<_> = self.x.iter().map(Tensor::shape).collect();
         format!("{:?} on shapes {shapes:?}", self.op)
@@ -106,6 +134,12 @@ pub struct Timed {
 
 impl dyn OpEntry + '_ {
     /// How close to the reference its values are held, in words.
+    ///
+    /// ```
+    /// use glassbox_autograd::{OpEntry, ops::{add, matmul}};
+    /// let entries: [&dyn OpEntry; 2] = [&add::INFO, &matmul::INFO];
+    /// assert_eq!(entries.map(|op| op.tolerance()), ["exact", "proven bound"]);
+    /// ```
     pub fn tolerance(&self) -> String {
         match self.closeness() {
             Closeness::Exact => "exact".into(),
@@ -116,6 +150,12 @@ impl dyn OpEntry + '_ {
     }
 
     /// The tolerance in units of [`UNIT`] where it is a measured one; `None` where it is exact or proven.
+    ///
+    /// ```
+    /// use glassbox_autograd::{OpEntry, ops::matmul};
+    /// let op: &dyn OpEntry = &matmul::INFO;
+    /// assert_eq!(op.tolerance_units(), None); // a theorem, not a measurement
+    /// ```
     pub fn tolerance_units(&self) -> Option<f64> {
         match self.closeness() {
             Closeness::Units(units) | Closeness::UnitsOf(units) => Some(units),
@@ -124,17 +164,37 @@ impl dyn OpEntry + '_ {
     }
 
     /// The sentences of its wrong calls.
+    ///
+    /// ```
+    /// use glassbox_autograd::{OpEntry, ops::softmax};
+    /// let op: &dyn OpEntry = &softmax::INFO;
+    /// assert!(op.wrong_calls()[0].starts_with("softmax: axis 2 is out of range"));
+    /// ```
     pub fn wrong_calls(&self) -> Vec<&'static str> {
         self.wrong().iter().map(|wrong| wrong.says).collect()
     }
 
     /// A small worked example, of shapes near these dimensions.
+    ///
+    /// ```
+    /// use glassbox_autograd::{OpEntry, ops::relu};
+    /// let op: &dyn OpEntry = &relu::INFO;
+    /// let example = op.example(&[2, 3]);
+    /// assert_eq!(example.output, example.inputs[0].relu());
+    /// ```
     pub fn example(&self, dims: &[usize]) -> Example {
         let drawn = self.sample(&mut Draw::new(dims), Key::new(0));
         Example { op: format!("{:?}", drawn.op), output: drawn.run(), cost: drawn.cost(), inputs: drawn.x }
     }
 
     /// The standard problem, ready to be timed.
+    ///
+    /// ```
+    /// use glassbox_autograd::{OpEntry, ops::relu};
+    /// let op: &dyn OpEntry = &relu::INFO;
+    /// let timed = op.timed();
+    /// assert_eq!((timed.forward)().shape(), timed.shapes[0]);
+    /// ```
     pub fn timed(&self) -> Timed {
         let drawn = Rc::new(self.standard(Key::new(0)));
         let shapes = drawn.x.iter().map(|x| x.shape().to_vec()).collect();

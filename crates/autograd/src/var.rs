@@ -15,6 +15,11 @@ pub struct LeafId(u64);
 
 impl LeafId {
     /// An identity that nobody has had.
+    ///
+    /// ```
+    /// use glassbox_autograd::LeafId;
+    /// assert_ne!(LeafId::fresh(), LeafId::fresh());
+    /// ```
     pub fn fresh() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         LeafId(NEXT.fetch_add(1, Relaxed))
@@ -140,11 +145,25 @@ fn new_node(shape: &[usize], content: Content) -> Rc<Node> {
 
 impl Var {
     /// A tensor outside the graph.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// assert!(!Var::constant(tensor![1., 2.]).exp().is_recorded()); // nothing to differentiate, nothing to remember
+    /// ```
     pub fn constant(value: Tensor) -> Var {
         Var { value, node: None }
     }
 
     /// A leaf of a given identity.
+    ///
+    /// ```
+    /// use glassbox_autograd::{LeafId, Var};
+    /// use glassbox_tensor::tensor;
+    /// let (id, w) = (LeafId::fresh(), tensor![2.]); // a parameter: it keeps its identity, each use makes a leaf
+    /// let y = (&Var::leaf(id, w.clone()) * &Var::leaf(id, w)).sum_all(); // w²
+    /// assert_eq!(y.backward().get(id), Some(&tensor![4.])); // 2w: both uses in one gradient
+    /// ```
     pub fn leaf(id: LeafId, value: Tensor) -> Var {
         let traced = TRACING.get().then(|| value.clone());
         let node = new_node(value.shape(), Content::Leaf(id, traced));
@@ -152,36 +171,81 @@ impl Var {
     }
 
     /// A leaf of its own, whose gradient can be asked for.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![3.]);
+    /// assert_eq!(x.square().sum_all().backward().of(&x), &tensor![6.]);
+    /// ```
     pub fn input(value: Tensor) -> Var {
         Var::leaf(LeafId::fresh(), value)
     }
 
     /// The value.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(Var::input(tensor![1., -2.]).relu().value(), &tensor![1., 0.]);
+    /// ```
     pub fn value(&self) -> &Tensor {
         &self.value
     }
 
     /// The value, without the graph.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(Var::constant(tensor![4.]).square().into_value(), tensor![16.]);
+    /// ```
     pub fn into_value(self) -> Tensor {
         self.value
     }
 
     /// The same value as a constant: no gradient flows through it.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![3.]);
+    /// let y = (&x.detach() * &x).sum_all(); // as if one of the factors were a number
+    /// assert_eq!(y.backward().of(&x), &tensor![3.]);
+    /// ```
     pub fn detach(&self) -> Var {
         Var::constant(self.value.clone())
     }
 
     /// The length of each axis.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::Tensor;
+    /// assert_eq!(Var::constant(Tensor::ones([2, 3])).t().shape(), [3, 2]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         self.value.shape()
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::Tensor;
+    /// assert_eq!(Var::constant(Tensor::ones([2, 3])).sum_all().rank(), 0);
+    /// ```
     pub fn rank(&self) -> usize {
         self.value.rank()
     }
 
     /// The only element.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(Var::constant(tensor![1., 2.]).sum_all().item(), 3.0);
+    /// ```
     ///
     /// # Panics
     /// When there is not exactly one.
@@ -191,11 +255,26 @@ impl Var {
     }
 
     /// Whether gradients flow through it.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![1.]);
+    /// assert!(x.exp().is_recorded() && !x.exp().detach().is_recorded());
+    /// ```
     pub fn is_recorded(&self) -> bool {
         self.node.is_some()
     }
 
     /// The identity, for a leaf.
+    ///
+    /// ```
+    /// use glassbox_autograd::{LeafId, Var};
+    /// use glassbox_tensor::tensor;
+    /// let id = LeafId::fresh();
+    /// let x = Var::leaf(id, tensor![1.]);
+    /// assert_eq!((x.leaf_id(), x.exp().leaf_id()), (Some(id), None));
+    /// ```
     pub fn leaf_id(&self) -> Option<LeafId> {
         match &*self.node.as_ref()?.content.borrow() {
             Content::Leaf(id, _) => Some(*id),
@@ -210,6 +289,13 @@ impl Var {
 
 /// Runs an operation, and records it when an input is recorded. This is what every method on [`Var`] ends in.
 ///
+/// ```
+/// use glassbox_autograd::{Var, apply, ops::exp::Exp};
+/// use glassbox_tensor::tensor;
+/// let x = Var::input(tensor![0.]);
+/// assert_eq!(apply(Exp, [&x]).value(), x.exp().value()); // all of `Var::exp`
+/// ```
+///
 /// # Panics
 /// When the inputs' shapes don't fit.
 #[track_caller]
@@ -218,6 +304,14 @@ pub fn apply<O: Op, const N: usize>(op: O, inputs: [&Var; N]) -> Var {
 }
 
 /// [`apply`] for a number of inputs that is only known when it runs: a concatenation.
+///
+/// ```
+/// use glassbox_autograd::{Var, apply_many, ops::add::Add};
+/// use glassbox_tensor::tensor;
+/// let x = [Var::input(tensor![1.]), Var::input(tensor![2.])];
+/// let inputs: Vec<&Var> = x.iter().collect();
+/// assert_eq!(apply_many(Add, &inputs).item(), 3.0);
+/// ```
 ///
 /// # Panics
 /// As [`apply`].
@@ -228,6 +322,13 @@ pub fn apply_many<O: Op>(op: O, inputs: &[&Var]) -> Var {
 }
 
 /// [`apply`], with a look at what forward left for backward: the order of a sort, the statistics of a batch.
+///
+/// ```
+/// use glassbox_autograd::{Var, apply_with, ops::exp::Exp};
+/// use glassbox_tensor::tensor;
+/// let (y, seen) = apply_with(Exp, &[&Var::constant(tensor![0.])], |extra| format!("{extra:?}"));
+/// assert_eq!((y.item(), &seen[..]), (1.0, "()")); // exp leaves nothing behind
+/// ```
 ///
 /// # Panics
 /// As [`apply`].

@@ -184,6 +184,14 @@ pub struct PoolStats {
 }
 
 /// The pool's statistics, for the whole process.
+///
+/// ```
+/// use glassbox_tensor::{Tensor, pool_stats};
+/// drop(Tensor::ones([1000]));
+/// let before = pool_stats().hits;
+/// drop(Tensor::ones([1000])); // takes the buffer that was just given back
+/// assert!(pool_stats().hits > before || std::env::var_os("GLASSBOX_POOL").is_some());
+/// ```
 pub fn pool_stats() -> PoolStats {
     let held_bytes = POOL.lock().map(|pool| pool.held).unwrap_or(0);
     PoolStats { hits: HITS.load(Relaxed), misses: MISSES.load(Relaxed), live_bytes: LIVE.load(Relaxed), held_bytes }
@@ -195,6 +203,16 @@ pub(crate) fn count_copied(floats: usize) {
 }
 
 /// Bytes that copy-on-write has copied on this thread since it started. An optimiser's step must not add to it.
+///
+/// ```
+/// use glassbox_tensor::{Tensor, copied_bytes};
+/// let mut x = Tensor::ones([10]);
+/// let shared = x.clone();
+/// let before = copied_bytes();
+/// x.make_mut()[0] = 2.0; // shared: copied first
+/// assert_eq!(copied_bytes() - before, 40);
+/// assert_eq!(shared.at([0]), 1.0);
+/// ```
 pub fn copied_bytes() -> u64 {
     COPIED.get()
 }

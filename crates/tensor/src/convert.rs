@@ -22,16 +22,30 @@ impl Tensor {
     }
 
     /// The elements as an f64 array, for references.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::tensor![0.5, 2.].to_f64().sum(), 2.5_f64);
+    /// ```
     pub fn to_f64(&self) -> ArrayD<f64> {
         self.view().mapv(f64::from)
     }
 
     /// The nearest f32 of each element.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, tensor};
+    /// let x = tensor![[1., 2.], [3., 4.]];
+    /// assert_eq!(Tensor::from_f64(&x.to_f64()), x);
+    /// ```
     pub fn from_f64(x: &ArrayD<f64>) -> Tensor {
         Tensor::from_vec(x.iter().map(|&v| v as f32).collect(), x.shape())
     }
 
     /// The bytes of the elements in row-major order, little-endian on every supported machine: what a file holds.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::tensor![1.].to_bytes(), 1.0f32.to_le_bytes());
+    /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
         bytemuck::cast_slice(self.contiguous().as_slice().expect("contiguous")).to_vec()
     }

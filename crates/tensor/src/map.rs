@@ -17,6 +17,22 @@ const SHORT: usize = 64;
 
 /// `out[i] = f(x₀[i], …)` with the inputs broadcast against each other. See [`Lanes`] for an example.
 ///
+/// ```
+/// use glassbox_tensor::simd::{Lanes, Simd};
+/// use glassbox_tensor::{map_n, tensor};
+/// /// √(x² + y²)
+/// struct Hypotenuse;
+/// impl Lanes<2> for Hypotenuse {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, s: S, [x, y]: [S::F; 2]) -> S::F {
+///         s.sqrt(s.mul_add(x, x, y * y))
+///     }
+/// }
+/// let y = map_n(&Hypotenuse, [&tensor![[3.], [5.]], &tensor![4., 12.]]);
+/// assert_eq!(y.at([0, 0]), 5.0);
+/// assert_eq!(y.at([1, 1]), 13.0);
+/// ```
+///
 /// # Panics
 /// When the shapes don't broadcast.
 #[track_caller]
@@ -33,6 +49,22 @@ pub fn map_n<const N: usize>(f: &impl Lanes<N>, x: [&Tensor; N]) -> Tensor {
 
 /// `x = f(x, y₀, …)`: in place when nobody shares x's memory. The other inputs are broadcast to x's shape.
 ///
+/// ```
+/// use glassbox_tensor::simd::{Simd, UpdateLanes};
+/// use glassbox_tensor::{map_inplace, tensor};
+/// /// x ← x + 0.1·(y − x): a moving average.
+/// struct Follow;
+/// impl UpdateLanes<1, 1> for Follow {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1], [y]: [S::F; 1]) -> [S::F; 1] {
+///         [s.mul_add(s.splat(0.1), y - x, x)]
+///     }
+/// }
+/// let mut x = tensor![0., 10.];
+/// map_inplace(&Follow, &mut x, [&tensor![10.]]);
+/// assert_eq!(x, tensor![1., 10.]);
+/// ```
+///
 /// # Panics
 /// When an input can't be broadcast to x's shape.
 #[track_caller]
@@ -48,6 +80,23 @@ pub fn map_inplace<const M: usize>(f: &impl UpdateLanes<1, M>, x: &mut Tensor, y
 }
 
 /// An update in place of M arrays, reading N more, chunk by chunk on the pool: what an optimiser's step is.
+///
+/// ```
+/// use glassbox_tensor::simd::{Simd, UpdateLanes};
+/// use glassbox_tensor::update_n;
+/// /// v ← 0.9·v + g, x ← x − 0.1·v: a step with momentum.
+/// struct Momentum;
+/// impl UpdateLanes<2, 1> for Momentum {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, s: S, [x, v]: [S::F; 2], [g]: [S::F; 1]) -> [S::F; 2] {
+///         let v = s.mul_add(s.splat(0.9), v, g);
+///         [s.mul_add(s.splat(-0.1), v, x), v]
+///     }
+/// }
+/// let (mut x, mut v) = ([1.0], [0.0]);
+/// update_n(&Momentum, [&mut x, &mut v], [&[5.0]]);
+/// assert_eq!((x, v), ([0.5], [5.0]));
+/// ```
 ///
 /// # Panics
 /// When the slices differ in length.

@@ -24,6 +24,13 @@ thread_local! {
 
 /// Runs `f` with another serial threshold on this thread. Zero sends even tiny operations to the pool, which is how the
 /// tests show that results don't depend on threads.
+///
+/// ```
+/// use glassbox_tensor::Tensor;
+/// use glassbox_tensor::parallel::with_serial_threshold;
+/// let x = Tensor::ones([100]);
+/// assert_eq!(with_serial_threshold(0, || x.exp()), x.exp()); // on the pool or not: the same bits
+/// ```
 pub fn with_serial_threshold<R>(threshold: usize, f: impl FnOnce() -> R) -> R {
     struct Restore(usize);
     impl Drop for Restore {
@@ -41,11 +48,22 @@ pub(crate) fn serial_threshold() -> usize {
 }
 
 /// Whether `work` units are worth handing to the pool from this thread.
+///
+/// ```
+/// assert!(!glassbox_tensor::parallel::worthwhile(1000)); // a thread would take longer to wake
+/// ```
 pub fn worthwhile(work: usize) -> bool {
     work > THRESHOLD.get() && rayon::current_num_threads() > 1
 }
 
 /// Runs `task(0)`, …, `task(tasks − 1)`, on the pool when the work is worth it.
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+/// let sum = AtomicUsize::new(0);
+/// glassbox_tensor::parallel::for_each_task(10, 1 << 20, |i| _ = sum.fetch_add(i, Relaxed));
+/// assert_eq!(sum.into_inner(), 45);
+/// ```
 pub fn for_each_task(tasks: usize, work: usize, task: impl Fn(usize) + Sync) {
     tasks_on_pool(tasks, work, &task);
 }
@@ -64,6 +82,12 @@ fn tasks_on_pool(tasks: usize, work: usize, task: &(dyn Fn(usize) + Sync)) {
 }
 
 /// Cuts `out` into chunks and runs `task(i, chunk i)` for each, on the pool when the work is worth it.
+///
+/// ```
+/// let mut out = [0.0; 5];
+/// glassbox_tensor::parallel::for_each_chunk(&mut out, 2, 5, |i, part| part.fill(i as f32));
+/// assert_eq!(out, [0., 0., 1., 1., 2.]);
+/// ```
 pub fn for_each_chunk(out: &mut [f32], chunk: usize, work: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
     chunks_on_pool(out, chunk, work, &task);
 }
@@ -110,6 +134,13 @@ impl Probe {
 }
 
 /// Runs `f` and counts the workers which took tasks of its operations; zero when none went to the pool.
+///
+/// ```
+/// use glassbox_tensor::Tensor;
+/// use glassbox_tensor::parallel::probe;
+/// let (y, workers) = probe(|| Tensor::ones([10]).exp());
+/// assert_eq!((y.numel(), workers), (10, 0)); // too small for the pool
+/// ```
 pub fn probe<R>(f: impl FnOnce() -> R) -> (R, usize) {
     let probe = Arc::new(Probe { workers: Mutex::new(HashSet::new()) });
     let before = PROBE.replace(Some(probe.clone()));

@@ -12,6 +12,20 @@ pub trait Rows<const N: usize>: Sync {
 
 /// Applies `f` along the last axis of tensors of one shape.
 ///
+/// ```
+/// use glassbox_tensor::simd::Simd;
+/// use glassbox_tensor::{Rows, map_rows, tensor};
+/// /// Each row backwards.
+/// struct Reversed;
+/// impl Rows<1> for Reversed {
+///     #[inline(always)]
+///     fn row<S: Simd>(&self, _: S, [x]: [&[f32]; 1], out: &mut [f32]) {
+///         out.iter_mut().zip(x.iter().rev()).for_each(|(out, x)| *out = *x);
+///     }
+/// }
+/// assert_eq!(map_rows(&Reversed, [&tensor![[1., 2.], [3., 4.]]]), tensor![[2., 1.], [4., 3.]]);
+/// ```
+///
 /// # Panics
 /// When the shapes differ.
 #[track_caller]

@@ -16,6 +16,11 @@ pub struct Dims {
 impl Dims {
     /// From a slice.
     ///
+    /// ```
+    /// use glassbox_tensor::shape::Dims;
+    /// assert_eq!(*Dims::new(&[2, 3]), [2, 3]); // a slice of up to eight numbers, without an allocation
+    /// ```
+    ///
     /// # Panics
     /// With more than [`MAX_RANK`] numbers.
     #[track_caller]
@@ -27,11 +32,21 @@ impl Dims {
     }
 
     /// `len` times `x`.
+    ///
+    /// ```
+    /// use glassbox_tensor::shape::Dims;
+    /// assert_eq!(*Dims::repeat(1, 3), [1, 1, 1]);
+    /// ```
     pub fn repeat(x: usize, len: usize) -> Self {
         Self::new(&[x; MAX_RANK][..len])
     }
 
     /// The strides of a row-major array of this shape.
+    ///
+    /// ```
+    /// use glassbox_tensor::shape::Dims;
+    /// assert_eq!(*Dims::new(&[2, 3, 4]).row_major_strides(), [12, 4, 1]);
+    /// ```
     pub fn row_major_strides(&self) -> Dims {
         let mut strides = *self;
         let mut step = 1;
@@ -43,6 +58,11 @@ impl Dims {
     }
 
     /// Without `axis`.
+    ///
+    /// ```
+    /// use glassbox_tensor::shape::Dims;
+    /// assert_eq!(*Dims::new(&[2, 3, 4]).without(1), [2, 4]);
+    /// ```
     pub fn without(&self, axis: usize) -> Dims {
         let mut dims = Dims::new(&[]);
         (0..self.len()).filter(|&a| a != axis).for_each(|a| dims.push(self[a]));
@@ -50,6 +70,13 @@ impl Dims {
     }
 
     /// Adds a last axis.
+    ///
+    /// ```
+    /// use glassbox_tensor::shape::Dims;
+    /// let mut dims = Dims::new(&[2]);
+    /// dims.push(3);
+    /// assert_eq!(*dims, [2, 3]);
+    /// ```
     #[track_caller]
     pub fn push(&mut self, x: usize) {
         assert!(self.len() < MAX_RANK, "shape {self:?} has {MAX_RANK} axes already; a tensor has at most {MAX_RANK}");
@@ -93,6 +120,11 @@ impl Eq for Dims {}
 
 /// How many elements an array of this shape has.
 ///
+/// ```
+/// assert_eq!(glassbox_tensor::shape::numel(&[2, 3, 4]), 24);
+/// assert_eq!(glassbox_tensor::shape::numel(&[]), 1); // a number has no axes
+/// ```
+///
 /// # Panics
 /// When the product does not fit in memory's address range.
 #[track_caller]
@@ -105,6 +137,12 @@ pub fn numel(shape: &[usize]) -> usize {
 
 /// The shape of two arrays that are broadcast against each other, as NumPy does it: shapes are aligned at their last
 /// axis, and an axis of length 1 (or a missing one) is repeated. `None` when they don't fit.
+///
+/// ```
+/// use glassbox_tensor::shape::broadcast;
+/// assert_eq!(*broadcast(&[5, 1], &[3]).unwrap(), [5, 3]);
+/// assert!(broadcast(&[5, 2], &[3]).is_none());
+/// ```
 pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Dims> {
     let rank = a.len().max(b.len());
     let dim = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |i| shape[i]);
@@ -121,6 +159,11 @@ pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Dims> {
 }
 
 /// As [`broadcast`], with the sentence that a user of `op` reads when the shapes don't fit.
+///
+/// ```
+/// use glassbox_tensor::shape::broadcast_or_panic;
+/// assert_eq!(*broadcast_or_panic("add", &[5, 1], &[3]), [5, 3]);
+/// ```
 ///
 /// # Panics
 /// When they don't fit: names the operation, both shapes, the axis and the two numbers.
@@ -142,6 +185,11 @@ pub fn broadcast_or_panic(op: &str, a: &[usize], b: &[usize]) -> Dims {
 
 /// Turns `axes` (negative ones count from the end) into a mask over `rank` axes.
 ///
+/// ```
+/// use glassbox_tensor::shape::axis_mask;
+/// assert_eq!(axis_mask("sum", &[0, -1], 3)[..3], [true, false, true]);
+/// ```
+///
 /// # Panics
 /// For an axis that the shape doesn't have, or one that is named twice.
 #[track_caller]
@@ -156,6 +204,11 @@ pub fn axis_mask(op: &str, axes: &[isize], rank: usize) -> [bool; MAX_RANK] {
 }
 
 /// Turns one axis (negative: from the end) into an index below `rank`.
+///
+/// ```
+/// use glassbox_tensor::shape::axis_index;
+/// assert_eq!(axis_index("softmax", -1, 3), 2);
+/// ```
 ///
 /// # Panics
 /// For an axis that the shape doesn't have.

@@ -31,6 +31,11 @@ impl Tensor {
 
     /// Row-major data of a shape.
     ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, tensor};
+    /// assert_eq!(Tensor::from_slice(&[1., 2., 3., 4.], [2, 2]), tensor![[1., 2.], [3., 4.]]);
+    /// ```
+    ///
     /// # Panics
     /// When the number of elements differs from the shape's.
     #[track_caller]
@@ -39,6 +44,11 @@ impl Tensor {
     }
 
     /// As [`from_slice`](Self::from_slice), from a vector.
+    ///
+    /// ```
+    /// use glassbox_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![0.5; 6], [2, 3]).shape(), [2, 3]);
+    /// ```
     #[track_caller]
     pub fn from_vec(data: Vec<f32>, shape: impl AsRef<[usize]>) -> Self {
         Self::from_data("from_vec", &data, shape.as_ref())
@@ -52,34 +62,58 @@ impl Tensor {
     }
 
     /// Every element `x`.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::full([2, 2], 7.).to_vec(), [7.; 4]);
+    /// ```
     #[track_caller]
     pub fn full(shape: impl AsRef<[usize]>, x: f32) -> Self {
         Self::from_buffer(Buffer::filled(numel(shape.as_ref()), x), shape.as_ref())
     }
 
     /// Every element 0.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::zeros([3]).to_vec(), [0.; 3]);
+    /// ```
     #[track_caller]
     pub fn zeros(shape: impl AsRef<[usize]>) -> Self {
         Self::full(shape, 0.0)
     }
 
     /// Every element 1.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::ones([3]).to_vec(), [1.; 3]);
+    /// ```
     #[track_caller]
     pub fn ones(shape: impl AsRef<[usize]>) -> Self {
         Self::full(shape, 1.0)
     }
 
     /// One element, no axes.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::scalar(2.5).rank(), 0);
+    /// ```
     pub fn scalar(x: f32) -> Self {
         Self::full([], x)
     }
 
     /// `[0, 1, …, n − 1]`.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::arange(4).to_vec(), [0., 1., 2., 3.]);
+    /// ```
     pub fn arange(n: usize) -> Self {
         Self::from_vec((0..n).map(|i| i as f32).collect(), [n])
     }
 
     /// `n` numbers from `start` to `end`, both included, evenly spaced (`n = 1` gives `start`).
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::linspace(-1., 1., 5).to_vec(), [-1., -0.5, 0., 0.5, 1.]);
+    /// ```
     pub fn linspace(start: f32, end: f32, n: usize) -> Self {
         let step = if n > 1 { (end as f64 - start as f64) / (n - 1) as f64 } else { 0.0 };
         let at = |i: usize| if i + 1 == n && n > 1 { end } else { (start as f64 + i as f64 * step) as f32 };
@@ -87,6 +121,11 @@ impl Tensor {
     }
 
     /// The n × n identity.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, tensor};
+    /// assert_eq!(Tensor::eye(2), tensor![[1., 0.], [0., 1.]]);
+    /// ```
     pub fn eye(n: usize) -> Self {
         let mut eye = Self::zeros([n, n]);
         let data = eye.make_mut();
@@ -95,6 +134,12 @@ impl Tensor {
     }
 
     /// Draws from N(0, 1): element i is a function of (`key`, i) alone.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let z = Tensor::randn([1000], Key::new(1));
+    /// assert!(z.mean(&[0], false).item().abs() < 0.1);
+    /// ```
     #[track_caller]
     pub fn randn(shape: impl AsRef<[usize]>, key: Key) -> Self {
         let mut t = Self::for_overwrite(shape.as_ref());
@@ -103,6 +148,12 @@ impl Tensor {
     }
 
     /// Draws from U[0, 1): element i is a function of (`key`, i) alone.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let u = Tensor::rand([1000], Key::new(1));
+    /// assert!(u.to_vec().iter().all(|u| (0.0..1.0).contains(u)));
+    /// ```
     #[track_caller]
     pub fn rand(shape: impl AsRef<[usize]>, key: Key) -> Self {
         let mut t = Self::for_overwrite(shape.as_ref());
@@ -114,26 +165,51 @@ impl Tensor {
 /// Looking at a tensor.
 impl Tensor {
     /// The length of each axis.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::zeros([2, 3]).shape(), [2, 3]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// How far apart in memory neighbours along each axis lie, in elements; 0 along a broadcast axis.
+    ///
+    /// ```
+    /// use glassbox_tensor::Tensor;
+    /// let x = Tensor::zeros([2, 3]);
+    /// assert_eq!(x.strides(), [3, 1]);
+    /// assert_eq!(x.t().strides(), [1, 3]); // the same memory
+    /// assert_eq!(x.select(0, 0).expand([5, 3]).strides(), [0, 1]); // one row, five times
+    /// ```
     pub fn strides(&self) -> &[usize] {
         &self.strides
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::zeros([2, 3]).rank(), 2);
+    /// ```
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Tensor::zeros([2, 3]).numel(), 6);
+    /// ```
     pub fn numel(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Whether the elements lie in row-major order without gaps.
+    ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3]);
+    /// assert!(x.is_contiguous() && !x.t().is_contiguous());
+    /// ```
     pub fn is_contiguous(&self) -> bool {
         let mut step = 1;
         self.numel() == 0
@@ -145,6 +221,13 @@ impl Tensor {
     }
 
     /// The elements in row-major order, when they lie so in memory.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let x = tensor![[1., 2.], [3., 4.]];
+    /// assert_eq!(x.as_slice(), Some(&[1., 2., 3., 4.][..]));
+    /// assert_eq!(x.t().as_slice(), None);
+    /// ```
     pub fn as_slice(&self) -> Option<&[f32]> {
         self.is_contiguous().then(|| &self.memory()[..self.numel()])
     }
@@ -160,16 +243,29 @@ impl Tensor {
     }
 
     /// Whether two tensors share their buffer.
+    ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3]);
+    /// assert!(x.t().shares_memory_with(&x) && !x.exp().shares_memory_with(&x));
+    /// ```
     pub fn shares_memory_with(&self, other: &Tensor) -> bool {
         self.buffer.address() == other.buffer.address()
     }
 
     /// A copy of the elements in row-major order.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::tensor![[1., 2.], [3., 4.]].t().to_vec(), [1., 3., 2., 4.]);
+    /// ```
     pub fn to_vec(&self) -> Vec<f32> {
         self.contiguous().as_slice().expect("contiguous() makes it so").to_vec()
     }
 
     /// The element at an index.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::tensor![[1., 2.], [3., 4.]].at([1, 0]), 3.0);
+    /// ```
     ///
     /// # Panics
     /// For an index outside the shape.
@@ -183,6 +279,10 @@ impl Tensor {
 
     /// The only element.
     ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::tensor![[1., 2.], [3., 4.]].sum_all().item(), 10.0);
+    /// ```
+    ///
     /// # Panics
     /// When there is not exactly one.
     #[track_caller]
@@ -193,6 +293,14 @@ impl Tensor {
 
     /// The elements for writing, in row-major order. What is shared or strided is copied first (of a slice of something
     /// larger, the slice alone); the copy shows in [`copied_bytes`](crate::copied_bytes).
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let mut x = tensor![1., 2.];
+    /// let y = x.clone(); // shares the memory…
+    /// x.make_mut()[0] = 9.0; // …until one of them writes
+    /// assert_eq!((x, y), (tensor![9., 2.], tensor![1., 2.]));
+    /// ```
     pub fn make_mut(&mut self) -> &mut [f32] {
         if !self.is_unique_and_contiguous() {
             crate::buffer::count_copied(self.numel());

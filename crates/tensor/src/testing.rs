@@ -21,6 +21,12 @@ pub struct Worst {
 /// Finds the worst element of |left − right| ≤ absolute + relative·|right|, NumPy's rule. Equal infinities and two NaNs
 /// count as equal.
 ///
+/// ```
+/// use glassbox_tensor::{tensor, testing::worst};
+/// let far = worst(&tensor![1., 2.5], &tensor![1., 2.], 0.1, 0.0).unwrap();
+/// assert_eq!((&far.index[..], far.beyond), (&[1][..], 1)); // 0.5 apart, 0.2 allowed
+/// ```
+///
 /// # Panics
 /// When the shapes differ.
 #[track_caller]
@@ -45,6 +51,11 @@ pub fn worst(left: &Tensor, right: &Tensor, relative: f32, absolute: f32) -> Opt
 }
 
 /// What [`assert_close!`](crate::assert_close) does.
+///
+/// ```
+/// use glassbox_tensor::{tensor, testing::assert_close};
+/// assert_close(&tensor![1.001], &tensor![1.], 0.01, 0.0);
+/// ```
 #[track_caller]
 pub fn assert_close(left: &Tensor, right: &Tensor, relative: f32, absolute: f32) {
     let Some(worst) = worst(left, right, relative, absolute).filter(|w| w.beyond > 0) else { return };

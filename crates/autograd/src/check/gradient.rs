@@ -28,6 +28,10 @@ fn weighted(op: &dyn AnyOp, x: &[Var]) -> Var {
 
 /// Backward's gradient is that of central differences of the f64 reference; and it is not a gradient of zeros, which a
 /// forgotten path would have too.
+///
+/// ```
+/// glassbox_autograd::check::gradient(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn gradient(op: &dyn OpEntry) {
     if is_never(op.derivatives()) {
         return;
@@ -83,6 +87,10 @@ impl Seen {
 }
 
 /// So is the second derivative: the gradient of ⟨∇f(x; dy), v⟩ with respect to x and to dy.
+///
+/// ```
+/// glassbox_autograd::check::second_derivative(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn second_derivative(op: &dyn OpEntry) {
     if op.derivatives() != Derivatives::Any {
         return;
@@ -109,6 +117,10 @@ pub fn second_derivative(op: &dyn OpEntry) {
 
 /// The fused backward (used when the graph is consumed) and the differentiable one (used when a graph is asked for) give
 /// the same gradients, also beyond every block; and a gradient that nobody needs changes none of the others.
+///
+/// ```
+/// glassbox_autograd::check::backward_agrees_with_itself(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn backward_agrees_with_itself(op: &dyn OpEntry) {
     if is_never(op.derivatives()) {
         return;

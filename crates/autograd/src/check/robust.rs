@@ -13,6 +13,10 @@ use std::sync::Once;
 
 /// Value and gradients have the same bits on 1, 2, 3 and 7 threads, with even the smallest work handed out; and on several
 /// threads more than one worker took a task.
+///
+/// ```
+/// glassbox_autograd::check::bits_do_not_depend_on_threads(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn bits_do_not_depend_on_threads(op: &dyn OpEntry) {
     let mut most_workers = 0;
     let mut has_work = false;
@@ -70,6 +74,10 @@ fn caught(call: fn()) -> (String, String) {
 }
 
 /// Each wrong call panics with its sentence, at the caller's line: not inside the engine.
+///
+/// ```
+/// glassbox_autograd::check::error_texts(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn error_texts(op: &dyn OpEntry) {
     for wrong in op.wrong() {
         let (text, at) = caught(wrong.call);
@@ -83,6 +91,10 @@ pub fn error_texts(op: &dyn OpEntry) {
 }
 
 /// NaN and the infinities come out where the reference has them.
+///
+/// ```
+/// glassbox_autograd::check::nonfinite_values(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn nonfinite_values(op: &dyn OpEntry) {
     for_drawn_cases(op, 12, 1..=5, |case| {
         for i in 0..case.x.len() {
@@ -107,6 +119,10 @@ pub fn nonfinite_values(op: &dyn OpEntry) {
 }
 
 /// Name, formulas, source and costs are there, and the standard problem can be run.
+///
+/// ```
+/// glassbox_autograd::check::tells_what_it_is(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn tells_what_it_is(op: &dyn OpEntry) {
     for (what, text) in [("formula", op.formula()), ("gradient", op.gradient()), ("source", op.source())] {
         assert!(!text.trim().is_empty(), "{}: the {what} is missing", op.name());

@@ -35,6 +35,10 @@ fn check(case: &Drawn) -> Result<(), String> {
 
 /// The value is the reference's, within the tolerance: small shapes drawn by proptest (empty and one-element axes among
 /// them), and shapes beyond every block.
+///
+/// ```
+/// glassbox_autograd::check::forward(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn forward(op: &dyn OpEntry) {
     for_drawn_cases(op, 48, 0..=7, check);
     for_drawn_cases(op, 12, 15..=34, check);
@@ -44,6 +48,10 @@ pub fn forward(op: &dyn OpEntry) {
 }
 
 /// The same on each instruction set of this machine.
+///
+/// ```
+/// glassbox_autograd::check::forward_on_every_isa(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn forward_on_every_isa(op: &dyn OpEntry) {
     for isa in Isa::available() {
         isa.with(|| {
@@ -54,6 +62,10 @@ pub fn forward_on_every_isa(op: &dyn OpEntry) {
 }
 
 /// The reference's value also for inputs that are transposed, lie inside a larger array, or repeat one slice.
+///
+/// ```
+/// glassbox_autograd::check::layouts(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn layouts(op: &dyn OpEntry) {
     for_drawn_cases(op, 32, 1..=7, |case| {
         for i in 0..case.x.len() {
@@ -94,6 +106,10 @@ fn views_of(x: &Tensor) -> Vec<(&'static str, Tensor)> {
 }
 
 /// A tolerance in units is at most 8 times the largest error that any instruction set of this machine shows.
+///
+/// ```
+/// glassbox_autograd::check::tolerance_is_tight(&glassbox_autograd::ops::tanh::INFO);
+/// ```
 pub fn tolerance_is_tight(op: &dyn OpEntry) {
     let Some(units) = op.tolerance_units() else { return };
     let mut worst = 0.0f64;

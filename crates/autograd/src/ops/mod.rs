@@ -9,6 +9,11 @@ macro_rules! operations {
         $(pub mod $name;)+
 
         /// Every operation of this crate, in the list's order.
+        ///
+        /// ```
+        /// use glassbox_autograd::ops::registry;
+        /// assert!(registry().iter().any(|op| op.name() == "softmax"));
+        /// ```
         pub fn registry() -> &'static [&'static dyn OpEntry] {
             static ALL: &[&dyn OpEntry] = &[$(&$name::INFO),+];
             ALL

@@ -18,6 +18,14 @@ const NB: usize = 128;
 /// What still costs: two loads and a store for each multiply-add (c, b, and c again). The store is the limit: one vector
 /// a cycle. Columns of a transposed B are gathered one by one.
 ///
+/// ```
+/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, blocked};
+/// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
+/// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
+/// blocked::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// assert_eq!(c, [17., 39.]);
+/// ```
+///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]

@@ -8,6 +8,14 @@ use super::{Epilogue, MatMut, MatRef, check};
 /// step of k touches another cache line. Of the 64 floating-point operations that a Zen 5 core starts in a cycle
 /// (2 units × 16 lanes × multiply and add) that leaves about one, and less once B has outgrown the nearest cache.
 ///
+/// ```
+/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, naive};
+/// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
+/// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
+/// naive::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// assert_eq!(c, [17., 39.]);
+/// ```
+///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]

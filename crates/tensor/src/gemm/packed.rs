@@ -26,6 +26,14 @@ const NC: usize = 2048;
 ///    in the third (Goto & van de Geijn, *Anatomy of High-Performance Matrix Multiplication*, 2008; the five loops
 ///    as in Van Zee & van de Geijn, *BLIS*, 2015).
 ///
+/// ```
+/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, packed};
+/// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
+/// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
+/// packed::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// assert_eq!(c, [17., 39.]);
+/// ```
+///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]

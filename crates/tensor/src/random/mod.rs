@@ -55,6 +55,11 @@ pub struct Key(u64);
 
 impl Key {
     /// The key of a seed. Different seeds give different streams, neighbouring seeds too.
+    ///
+    /// ```
+    /// use glassbox_tensor::random::Key;
+    /// assert_eq!(Key::new(7).uniform(3), Key::new(7).uniform(3)); // a function of key and position, whoever asks, and when
+    /// ```
     pub const fn new(seed: u64) -> Key {
         Key(seed)
     }
@@ -78,6 +83,11 @@ impl Key {
     }
 
     /// 32 random bits: the words that every other function of this key is made from.
+    ///
+    /// ```
+    /// use glassbox_tensor::random::Key;
+    /// assert_ne!(Key::new(7).bits(0), Key::new(7).bits(1));
+    /// ```
     #[inline]
     pub fn bits(self, position: u64) -> u32 {
         self.attempt(position, 0)
@@ -103,6 +113,12 @@ impl Key {
     /// ```
     ///
     /// |x| ≤ 6.66, beyond which lie 2.7 · 10⁻¹¹ of the distribution.
+    ///
+    /// ```
+    /// use glassbox_tensor::Tensor;
+    /// use glassbox_tensor::random::Key;
+    /// assert_eq!(Tensor::randn([4], Key::new(1)).at([2]), Key::new(1).normal(2)); // number 2 of any tensor of this key
+    /// ```
     #[inline]
     pub fn normal(self, position: u64) -> f32 {
         self.number(position, Normal)
@@ -115,6 +131,10 @@ impl Key {
     /// ```
     ///
     /// From −2.81 to 22.18, outside of which lie 6 · 10⁻⁸ and 2.3 · 10⁻¹⁰ of the distribution.
+    ///
+    /// ```
+    /// assert!(glassbox_tensor::random::Key::new(1).gumbel(0) > -2.9);
+    /// ```
     #[inline]
     pub fn gumbel(self, position: u64) -> f32 {
         self.number(position, Gumbel)
@@ -127,6 +147,10 @@ impl Key {
     /// ```
     ///
     /// |x| ≤ 22.88, beyond which lie 2.3 · 10⁻¹⁰ of the distribution.
+    ///
+    /// ```
+    /// assert!(glassbox_tensor::random::Key::new(1).logistic(0).abs() < 22.9);
+    /// ```
     #[inline]
     pub fn logistic(self, position: u64) -> f32 {
         self.number(position, Logistic)

@@ -37,6 +37,10 @@ impl Isa {
     pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
 
     /// The name that `GLASSBOX_ISA` knows it by.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::simd::Isa::Avx2.name(), "avx2");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
@@ -46,6 +50,10 @@ impl Isa {
     }
 
     /// f32 in one vector.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::simd::Isa::Avx512.lanes(), 16);
+    /// ```
     pub fn lanes(self) -> usize {
         match self {
             Isa::Scalar => Scalar::LANES,
@@ -55,6 +63,10 @@ impl Isa {
     }
 
     /// Whether this machine has it.
+    ///
+    /// ```
+    /// assert!(glassbox_tensor::simd::Isa::Scalar.is_available()); // everywhere
+    /// ```
     pub fn is_available(self) -> bool {
         match self {
             Isa::Scalar => true,
@@ -68,11 +80,22 @@ impl Isa {
     }
 
     /// What this machine has, from the narrowest to the widest; never empty.
+    ///
+    /// ```
+    /// use glassbox_tensor::simd::Isa;
+    /// assert!(Isa::available().contains(&Isa::current()));
+    /// ```
     pub fn available() -> Vec<Isa> {
         Self::ALL.into_iter().filter(|isa| isa.is_available()).collect()
     }
 
     /// Reads a name such as `avx2`.
+    ///
+    /// ```
+    /// use glassbox_tensor::simd::Isa;
+    /// assert_eq!(Isa::parse("scalar"), Ok(Isa::Scalar));
+    /// assert!(Isa::parse("mmx").is_err());
+    /// ```
     ///
     /// # Errors
     /// For a name that is not known, and for an instruction set that this machine lacks.
@@ -90,6 +113,11 @@ impl Isa {
     /// What `GLASSBOX_ISA` asks for, or else the widest that this machine has. A program calls this once at its start to
     /// turn a mistake into a message.
     ///
+    /// ```
+    /// let isa = glassbox_tensor::simd::Isa::from_env().expect("GLASSBOX_ISA is not set, or to what is there");
+    /// assert!(isa.is_available());
+    /// ```
+    ///
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn from_env() -> Result<Isa, IsaError> {
@@ -104,6 +132,10 @@ impl Isa {
 
     /// The instruction set that the next operation on this thread uses.
     ///
+    /// ```
+    /// assert!(glassbox_tensor::simd::Isa::current().is_available());
+    /// ```
+    ///
     /// # Panics
     /// When `GLASSBOX_ISA` asks for what isn't there; [`from_env`](Self::from_env) reports that as an error.
     pub fn current() -> Isa {
@@ -111,6 +143,14 @@ impl Isa {
     }
 
     /// Runs `f` with `self` as this thread's choice. For tests and benches that compare instruction sets.
+    ///
+    /// ```
+    /// use glassbox_tensor::simd::Isa;
+    /// use glassbox_tensor::tensor;
+    /// let x = tensor![1., 2., 3.];
+    /// let slow = Isa::Scalar.with(|| x.sum_all());
+    /// assert_eq!(slow, x.sum_all()); // whole numbers are exact on every instruction set
+    /// ```
     ///
     /// # Panics
     /// When this machine lacks it.
@@ -127,6 +167,19 @@ impl Isa {
     }
 
     /// Runs `kernel` compiled for this instruction set.
+    ///
+    /// ```
+    /// use glassbox_tensor::simd::{Isa, Kernel, Simd};
+    /// struct Width;
+    /// impl Kernel for Width {
+    ///     type Out = usize;
+    ///     #[inline(always)]
+    ///     fn run<S: Simd>(self, _: S) -> usize {
+    ///         S::LANES
+    ///     }
+    /// }
+    /// assert_eq!(Isa::current().dispatch(Width), Isa::current().lanes());
+    /// ```
     ///
     /// # Panics
     /// When this machine lacks it.
