@@ -1,6 +1,6 @@
 //! The one list of what is looser than usual: an operation enters it with its reason, or the test fails.
 
-use glassbox_autograd::Derivatives;
+use glassbox_autograd::{Density, Derivatives};
 use glassbox_autograd::ops::registry;
 
 /// The usual bound of a value: 4 units of 2⁻²⁴, two roundings more than a correctly rounded result.
@@ -23,6 +23,9 @@ const LOOSER: &[(&str, &str)] = &[
 const NOT_TWICE: &[(&str, &str)] =
     &[("adam_step", "an optimiser's step"), ("rand_like", "a random fill"), ("randn_like", "a random fill")];
 
+/// Operations whose gradient is mostly or wholly zero, and why.
+const MOSTLY_ZERO: &[(&str, &str)] = &[];
+
 #[test]
 fn every_looser_tolerance_is_listed_with_its_reason() {
     let loose: Vec<&str> = registry()
@@ -43,4 +46,16 @@ fn every_operation_without_a_second_derivative_is_listed_with_its_reason() {
         })
         .collect();
     assert_eq!(found, NOT_TWICE);
+}
+
+#[test]
+fn every_gradient_that_is_mostly_zero_is_listed_with_its_reason() {
+    let found: Vec<(&str, &str)> = registry()
+        .iter()
+        .filter_map(|op| match op.density() {
+            Density::Dense => None,
+            Density::Sparse(why) | Density::Zero(why) => Some((op.name(), why)),
+        })
+        .collect();
+    assert_eq!(found, MOSTLY_ZERO);
 }
