@@ -73,7 +73,7 @@ def verdict(scratch, mutant):
             built, _ = cargo(scratch, ["test", "--no-run", *suite], 900)
             if not built:
                 return "doesn't compile", ""
-            passed, output = cargo(scratch, ["test", "--no-fail-fast", *suite], 300)
+            passed, output = cargo(scratch, ["test", "--no-fail-fast", *suite], 180)
             if passed is None:
                 return "caught", "the tests no longer end"
             if not passed:

@@ -1,7 +1,7 @@
 //! The one list of what is looser than usual: an operation enters it with its reason, or the test fails.
 
-use glassbox_autograd::{Density, Derivatives};
 use glassbox_autograd::ops::registry;
+use glassbox_autograd::{Density, Derivatives};
 
 /// The usual bound of a value: 4 units of 2⁻²⁴, two roundings more than a correctly rounded result.
 const DEFAULT_UNITS: f64 = 4.0;
