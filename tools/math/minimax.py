@@ -7,8 +7,9 @@ relative error of the function that p is part of. Coefficients are then rounded 
 Needs mpmath. Prints coefficients from the highest degree down, as Horner's scheme wants them, and log2 of the error.
 """
 
+import itertools
 import struct
-from mpmath import mp, mpf, exp, expm1, log, log1p, sqrt, sin, cos, pi, matrix, lu_solve
+from mpmath import mp, mpf, atanh, erf, erfc, exp, expm1, log, log1p, sqrt, sin, cos, pi, matrix, lu_solve
 
 mp.dps = 40
 
@@ -54,9 +55,47 @@ def remez(g, w, a, b, degree):
     return c
 
 
-def fit(name, g, w, a, b, degree):
+def moved(c, steps):
+    """The f32 that is so many units in the last place away."""
+    return struct.unpack("f", struct.pack("i", struct.unpack("i", struct.pack("f", c))[0] + steps))[0]
+
+
+def polish(c, g, w, a, b):
+    """Moves coefficients, one or two at a time, by one or two units in the last place while the largest error falls: where
+    they are rounded to f32 apart from each other, their errors add up to more than they must."""
+    nodes = [a + (b - a) * (1 - cos(pi * (i + mpf(1) / 2) / 150)) / 2 for i in range(150)]
+    rows = [(float(t), float(g(t)), float(w(t))) for t in nodes]
+    moves = [(i, d) for i in range(len(c)) for d in (-2, -1, 1, 2)]
+    moves = [[m] for m in moves] + [list(p) for p in itertools.combinations(moves, 2) if p[0][0] != p[1][0]]
+
+    def worst(c):
+        top = 0.0
+        for t, y, v in rows:
+            p = 0.0
+            for x in reversed(c):
+                p = p * t + x
+            top = max(top, abs((p - y) * v))
+        return top
+
+    c = [float(x) for x in c]
+    best, improved = worst(c), True
+    while improved:
+        improved = False
+        for move in moves:
+            other = list(c)
+            for i, d in move:
+                other[i] = moved(other[i], d)
+            error = worst(other)
+            if error < best * 0.999:
+                best, c, improved = error, other, True
+    return [mpf(x) for x in c]
+
+
+def fit(name, g, w, a, b, degree, polished=False):
     a, b = mpf(a), mpf(b)
     c = [f32(x) for x in remez(g, w, a, b, degree)]
+    if polished:
+        c = polish(c, g, w, a, b)
     grid = [a + (b - a) * (i + mpf(1) / 3) / 4000 for i in range(4000)]
     worst = max(abs(w(t) * (value(c, t) - g(t))) for t in grid)
     print(f"{name}: degree {degree}, error 2^{float(log(worst, 2)):.1f}")
@@ -82,6 +121,36 @@ for degree in (7, 8):
 tau = 2 * pi
 fit("sin", lambda t: (sin(tau * sqrt(t)) / sqrt(t) - tau) / t, lambda t: t * sqrt(t) / sin(tau * sqrt(t)), "1e-9", mpf(1) / 64, 2)
 fit("cos", lambda t: (cos(tau * sqrt(t)) - 1) / t, lambda t: t / cos(tau * sqrt(t)), "1e-9", mpf(1) / 64, 3)
+# sin r = r + r^3 p(r^2) and cos r = 1 - r^2 / 2 + r^4 q(r^2), |r| <= 0.8; t = r^2
+fit("sin", lambda t: (sin(sqrt(t)) / sqrt(t) - 1) / t, lambda t: t * sqrt(t) / sin(sqrt(t)), "1e-9", mpf("0.8") ** 2, 2)
+fit("cos", lambda t: (cos(sqrt(t)) - 1 + t / 2) / t**2, lambda t: t**2 / cos(sqrt(t)), "1e-9", mpf("0.8") ** 2, 2)
+# atanh t = t + t^3 / 3 + t^5 q(t^2), t <= (sqrt 2 - 1) / (sqrt 2 + 1); u = t^2
+largest = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1)) ** 2 * mpf("1.001")
+fit(
+    "atanh",
+    lambda u: (atanh(sqrt(u)) / sqrt(u) - 1 - u / 3) / u**2,
+    lambda u: u**2 * sqrt(u) / atanh(sqrt(u)),
+    "1e-9",
+    largest,
+    2,
+)
+# erf x = x + x p(x^2), |x| <= 1; t = x^2
+fit("erf", lambda t: erf(sqrt(t)) / sqrt(t) - 1, lambda t: sqrt(t) / erf(sqrt(t)), "1e-9", 1, 6)
+# Q(a) = exp(a^2 / 2) Phi(-a) = p(q) / (a + k), q = (a - k) / (a + k), k = 1.5, a <= 14.3; so a = k (1 + q) / (1 - q)
+k, farthest = mpf("1.5"), mpf("14.3")
+
+
+def tail(q):
+    a = k * (1 + q) / (1 - q)
+    return (a + k) * exp(a**2 / 2) * erfc(a / sqrt(mpf(2))) / 2
+
+
+fit("Q", tail, lambda q: 1 / tail(q), -1, (farthest - k) / (farthest + k), 11, polished=True)
+mp.dps = 100
+print(f"2 / pi: {int(2 / pi * mpf(2) ** 256):#066x} / 2^256")
+for name, x in (("pi / 2", pi / 2), ("1 / 3", mpf(1) / 3), ("1 / sqrt(2 pi)", 1 / sqrt(tau))):
+    parts = [f32(x), f32(x - f32(x)), f32(x - f32(x) - f32(x - f32(x)))]
+    print(f"{name}: " + " + ".join(f"{float(part):.9e}" for part in parts))
 for name, x in (("ln 2", log(2)), ("2 pi", tau)):
     high = f32(x)
     print(f"{name}: {float(high):.9e} + {float(f32(x - high)):.9e}")

@@ -175,6 +175,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     }
     /// x is NaN.
     fn is_nan(self, x: Self::F) -> Self::M;
+    /// Whether the mask holds in any lane.
+    fn any(self, mask: Self::M) -> bool;
     /// Lane by lane, `a` where the mask holds and `b` elsewhere.
     fn select(self, mask: Self::M, a: Self::F, b: Self::F) -> Self::F;
 

@@ -87,6 +87,10 @@ impl Simd for Scalar {
         x.is_nan()
     }
     #[inline(always)]
+    fn any(self, mask: bool) -> bool {
+        mask
+    }
+    #[inline(always)]
     fn select(self, mask: bool, a: f32, b: f32) -> f32 {
         if mask { a } else { b }
     }

@@ -1,4 +1,4 @@
-//! eˣ, and the two saturating curves that are made of it.
+//! eˣ, eˣ − 1, and the two saturating curves that are made of them.
 //!
 //! ```text
 //! n = round(x / ln 2),   r = x − n ln 2,   |r| ≤ ln 2 / 2          so that  eˣ = 2ⁿ eʳ
@@ -22,8 +22,31 @@ fn split<S: Simd>(s: S, x: S::F) -> (S::I, S::F) {
     // n · LN2_HIGH is exact and near x, so the first step is exact, fused or not; the second errs by 2⁻²⁴ · n · 1.4e-6.
     let r = s.mul_add(n_float, s.splat(-LN2_HIGH), x);
     let r = s.mul_add(n_float, s.splat(-LN2_LOW), r);
-    let p = polynomial::<S, FUSED, 6>(s, r, EXP);
-    (n, s.mul_add(r * r, p, r))
+    (n, exp_minus_one_near_zero(s, r))
+}
+
+/// [`split`] of the exponent `high` + `low`, of which `low` holds digits that an f32 of that size has no room for: an error
+/// of half a ULP in an exponent of 80 would be one of 32 ULP in the result.
+#[inline(always)]
+pub(super) fn split_sum<S: Simd>(s: S, high: S::F, low: S::F) -> (S::I, S::F) {
+    let n = s.to_int(high * s.splat(std::f32::consts::LOG2_E));
+    let n_float = s.to_float(n);
+    let r = s.mul_add(n_float, s.splat(-LN2_HIGH), high);
+    (n, exp_minus_one_near_zero(s, r + s.mul_add(n_float, s.splat(-LN2_LOW), low)))
+}
+
+/// eʳ − 1 for |r| ≤ ln 2 / 2.
+#[inline(always)]
+fn exp_minus_one_near_zero<S: Simd>(s: S, r: S::F) -> S::F {
+    s.mul_add(r * r, polynomial::<S, FUSED, 6>(s, r, EXP), r)
+}
+
+/// 2ⁿ y for −252 ≤ n ≤ 254. In two factors, since one float doesn't hold every such 2ⁿ: if y is near 1, only the last product
+/// rounds, to a subnormal number or ∞.
+#[inline(always)]
+pub(super) fn scale<S: Simd>(s: S, y: S::F, n: S::I) -> S::F {
+    let half = s.i_shr::<1>(n);
+    y * power_of_two(s, half) * power_of_two(s, s.i_sub(n, half))
 }
 
 /// eˣ: error ≤ 1 ULP.
@@ -45,10 +68,27 @@ pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     let vanishes = s.lt(x, s.splat(-104.0));
     let x = s.select(vanishes, zero, s.min(s.splat(89.0), x));
     let (n, p) = split(s, x);
-    // 2ⁿ in two factors, since n goes from −150 to 128: only the last product rounds, to a subnormal number or ∞.
-    let half = s.i_shr::<1>(n);
-    let y = (s.splat(1.0) + p) * power_of_two(s, half) * power_of_two(s, s.i_sub(n, half));
-    s.select(vanishes, zero, y)
+    s.select(vanishes, zero, scale(s, s.splat(1.0) + p, n))
+}
+
+/// eˣ − 1, exact to the last digits also where x is tiny: error ≤ 1.5 ULP.
+///
+/// expm1(±0) = ±0; +∞ from x = 88.72284 on; −1 below −17.33. expm1(NaN) = NaN.
+///
+/// ```
+/// use glassbox_tensor::simd::{Scalar, math};
+/// assert_eq!(math::expm1(Scalar, 1e-20), 1e-20); // where exp(1e-20) − 1 would be 0
+/// assert_eq!(math::expm1(Scalar, -50.0), -1.0);
+/// ```
+#[inline(always)]
+pub fn expm1<S: Simd>(s: S, x: S::F) -> S::F {
+    let (half, one) = (s.splat(0.5), s.i_splat(1));
+    let (n, p) = split(s, s.max(s.splat(-20.0), s.min(s.splat(89.0), x)));
+    // 2ⁿ (1 + p) − 1 = 2 (2ⁿ⁻¹ p + (2ⁿ⁻¹ − ½)): n = 128 would not fit into one factor.
+    let scale = power_of_two(s, s.i_sub(n, one));
+    let y = s.mul_add(scale, p, scale - half);
+    // x itself, where x² is less than half a ULP; −0 would become 0, and the least numbers lose a digit in the half.
+    s.select(s.lt(s.abs(x), s.splat(1.0 / 33_554_432.0)), x, y + y)
 }
 
 /// tanh x = (e²ˣ − 1) / (e²ˣ + 1): error ≤ 2.5 ULP.

@@ -23,6 +23,9 @@ const LN: [f32; 9] = [
     3.333_331_3e-1,
 ];
 
+/// What turns every subnormal number into a normal one: 2²³.
+pub(super) const SUBNORMAL_SCALE: f32 = 8_388_608.0;
+
 /// The bits of √½.
 const SQRT_HALF: i32 = 0x3f35_04f3;
 
@@ -35,7 +38,7 @@ fn tail<S: Simd, const R: bool>(s: S, f: S::F) -> S::F {
 
 /// (k, f) with x = 2ᵏ (1 + f), √½ ≤ 1 + f < √2, both exact, for normal positive x.
 #[inline(always)]
-fn split<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+pub(super) fn split<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     // Seen as integers, the floats from √½ · 2ᵏ on begin k · 2²³ after √½: the distance from √½ holds k above the 23 bits
     // of the fraction, and what those bits say is counted from √½.
     let sqrt_half = s.i_splat(SQRT_HALF);
@@ -73,7 +76,7 @@ pub(crate) fn ln_rounding<S: Simd, const R: bool>(s: S, x: S::F) -> S::F {
     let zero = s.splat(0.0);
     // A subnormal number has no leading 1 to count from: take 2²³ x and give the 23 back.
     let subnormal = s.lt(x, s.splat(f32::MIN_POSITIVE));
-    let (k, f) = split(s, s.select(subnormal, x * s.splat(8_388_608.0), x));
+    let (k, f) = split(s, s.select(subnormal, x * s.splat(SUBNORMAL_SCALE), x));
     let k = k - s.select(subnormal, s.splat(23.0), zero);
     let y = assemble::<S, R>(s, k, f, tail::<S, R>(s, f));
     at_the_ends(s, x, x, y)

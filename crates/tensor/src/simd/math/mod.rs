@@ -6,12 +6,19 @@
 //! | function | fused | scalar |
 //! | --- | --- | --- |
 //! | [`exp`] | 1 | 1 |
+//! | [`expm1`] | 1.5 | 1.5 |
 //! | [`ln`] | 0.9 | 0.9 |
 //! | [`ln_1p`] | 1 | 1 |
 //! | [`tanh`] | 2.5 | 2.5 |
 //! | [`sigmoid`] | 2.5 | 2.5 |
 //! | [`log1p_exp_neg`] | 1.8 | 1.8 |
 //! | [`softplus`] | 1.8 | 1.8 |
+//! | [`erf`] | 1.3 | 1.3 |
+//! | [`ndtr`] | 4.5 | 4.5 |
+//! | [`gelu`] | 5.5 | 5.5 |
+//! | [`sin`], [`cos`] | 1.2 | 1.5 |
+//! | [`pow`] | 1 | 1 |
+//! | [`rsqrt`] | 1.5 | 1.5 |
 //! | [`sin_cos_turns`] | 1.1 | 1.7 |
 //!
 //! The numbers bound the error in ULP: units in the last place of the exact result, 2⁻¹⁴⁹ at least. "Fused" is AVX2 and
@@ -26,18 +33,24 @@
 
 mod exp;
 mod ln;
+mod normal;
+mod pow;
+mod radians;
 mod sin_cos;
 #[cfg(test)]
 mod tests;
 
-pub use exp::{exp, sigmoid, tanh};
+pub use exp::{exp, expm1, sigmoid, tanh};
 pub use ln::{ln, ln_1p, log1p_exp_neg, softplus};
+pub use normal::{erf, gelu, gelu_and_slope, ndtr};
+pub use pow::pow;
+pub use radians::{cos, sin};
 pub use sin_cos::sin_cos_turns;
 
 pub(crate) use ln::{ln_1p_rounding, ln_rounding};
 pub(crate) use sin_cos::sin_cos_turns_rounding;
 
-use super::Simd;
+use super::{Isa, Simd};
 
 /// How a·b + c is rounded. Random numbers ask for two roundings, which every instruction set can do, so that their bits
 /// are the same everywhere; all else takes what is fastest.
@@ -64,6 +77,39 @@ fn polynomial<S: Simd, const R: bool, const N: usize>(s: S, x: S::F, c: [f32; N]
         y = mul_add::<S, R>(s, y, x, s.splat(c));
     }
     y
+}
+
+/// The number with the lower 12 of its 24 digits zero: products of two such numbers are exact.
+#[inline(always)]
+fn upper_half<S: Simd>(s: S, x: S::F) -> S::F {
+    s.float_of_bits(s.i_and(s.bits(x), s.i_splat(!0xfff)))
+}
+
+/// a b = high + low exactly, unless it overflows or comes near to subnormal numbers.
+#[inline(always)]
+fn product<S: Simd>(s: S, a: S::F, b: S::F) -> [S::F; 2] {
+    let high = a * b;
+    if S::ISA != Isa::Scalar {
+        return [high, s.mul_add(a, b, -high)];
+    }
+    // Halves of 12 bits have exact products.
+    let (a1, b1) = (upper_half(s, a), upper_half(s, b));
+    let (a2, b2) = (a - a1, b - b1);
+    [high, a2 * b2 - (((high - a1 * b1) - a2 * b1) - a1 * b2)]
+}
+
+/// 1 / √x, x ≥ 0: error ≤ 1.5 ULP, from the roundings of the root and of the quotient.
+///
+/// rsqrt(±0) = ±∞, rsqrt(∞) = 0, rsqrt(x < 0) = rsqrt(NaN) = NaN.
+///
+/// ```
+/// use glassbox_tensor::simd::{Scalar, math};
+/// assert_eq!(math::rsqrt(Scalar, 4.0), 0.5);
+/// assert_eq!(math::rsqrt(Scalar, 0.0), f32::INFINITY);
+/// ```
+#[inline(always)]
+pub fn rsqrt<S: Simd>(s: S, x: S::F) -> S::F {
+    s.splat(1.0) / s.sqrt(x)
 }
 
 /// 2ⁿ for −126 ≤ n ≤ 127: n is the exponent of the float, with its bias.

@@ -42,6 +42,12 @@ pub(crate) fn sin_cos_turns_rounding<S: Simd, const R: bool>(s: S, t: S::F) -> (
     let p = mul_add::<S, R>(s, polynomial::<S, R, 3>(s, r2, SIN), r2, s.splat(TAU_LOW));
     let sin = mul_add::<S, R>(s, r, s.splat(TAU), r * p);
     let cos = mul_add::<S, R>(s, polynomial::<S, R, 4>(s, r2, COS), r2, s.splat(1.0));
+    turn_by_quarters(s, k, sin, cos)
+}
+
+/// Sine and cosine of an angle that is k quarter turns more than the one of `sin` and `cos`.
+#[inline(always)]
+pub(super) fn turn_by_quarters<S: Simd>(s: S, k: S::I, sin: S::F, cos: S::F) -> (S::F, S::F) {
     // k mod 4:   0 (sin, cos)   1 (cos, −sin)   2 (−sin, −cos)   3 (−cos, sin)
     let (one, two) = (s.i_splat(1), s.i_splat(2));
     let odd = s.eq(s.to_float(s.i_and(k, one)), s.splat(1.0));

@@ -207,6 +207,11 @@ impl Simd for Avx2 {
         unsafe { _mm256_cmp_ps::<_CMP_UNORD_Q>(x.0, x.0) }
     }
     #[inline(always)]
+    fn any(self, mask: __m256) -> bool {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm256_movemask_ps(mask) != 0 }
+    }
+    #[inline(always)]
     fn select(self, mask: __m256, a: F32x8, b: F32x8) -> F32x8 {
         // SAFETY: the token proves the instructions.
         F32x8(unsafe { _mm256_blendv_ps(b.0, a.0, mask) })

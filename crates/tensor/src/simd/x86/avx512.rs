@@ -218,6 +218,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x.0, x.0) }
     }
     #[inline(always)]
+    fn any(self, mask: __mmask16) -> bool {
+        mask != 0
+    }
+    #[inline(always)]
     fn select(self, mask: __mmask16, a: F32x16, b: F32x16) -> F32x16 {
         // SAFETY: the token proves the instructions.
         F32x16(unsafe { _mm512_mask_blend_ps(mask, b.0, a.0) })
