@@ -45,3 +45,4 @@ pub use map::{map_inplace, map_n, update_n};
 pub use matmul::matmul_shape;
 pub use rows::{Rows, map_rows};
 pub use tensor::Tensor;
+pub use tensor::index::{Pick, Picked, Picks};

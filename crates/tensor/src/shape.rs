@@ -224,6 +224,54 @@ pub fn axis_index(op: &str, axis: isize, rank: usize) -> usize {
     at as usize
 }
 
+/// Turns the place of a new axis (negative: from the end of the result) into an index of 0 to `rank`.
+///
+/// # Panics
+/// When the result has no such axis.
+#[track_caller]
+pub fn new_axis_index(op: &str, axis: isize, rank: usize) -> usize {
+    let end = rank as isize;
+    let at = if axis < 0 { axis + end + 1 } else { axis };
+    assert!(
+        (0..=end).contains(&at),
+        "{op}: a new axis {axis} for a tensor with {rank} axes; use {} to {end}",
+        -end - 1
+    );
+    at as usize
+}
+
+/// Where pieces of these lengths begin on `axis` of a shape; what `split` checks.
+///
+/// # Panics
+/// When there is no such axis, or the lengths don't add up to its own.
+#[track_caller]
+pub fn split_starts(shape: &[usize], lengths: &[usize], axis: isize) -> Vec<usize> {
+    let dim = shape[axis_index("split", axis, shape.len())];
+    let mut starts = Vec::with_capacity(lengths.len());
+    let mut end = 0usize;
+    for &len in lengths {
+        starts.push(end);
+        end = end.saturating_add(len);
+    }
+    assert!(end == dim, "split: the lengths {lengths:?} add up to {end}, but axis {axis} of shape {shape:?} has {dim}");
+    starts
+}
+
+/// The length of each of `n` equal pieces of `axis` of a shape; what `chunk` checks.
+///
+/// # Panics
+/// When there is no such axis, or n doesn't divide its length.
+#[track_caller]
+pub fn chunk_lengths(shape: &[usize], n: usize, axis: isize) -> Vec<usize> {
+    let dim = shape[axis_index("chunk", axis, shape.len())];
+    assert!(
+        n > 0 && dim.is_multiple_of(n),
+        "chunk: axis {axis} of shape {shape:?} has {dim} entries, which don't make {n} equal chunks; use split, which \
+         takes any lengths"
+    );
+    vec![dim / n; n]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

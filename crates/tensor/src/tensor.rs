@@ -2,7 +2,10 @@
 
 use crate::buffer::Buffer;
 use crate::random::{self, Key};
-use crate::shape::{Dims, axis_index, broadcast, numel};
+use crate::shape::{Dims, numel};
+
+pub(crate) mod index;
+mod views;
 
 /// An array of f32 with up to [`MAX_RANK`](crate::shape::MAX_RANK) axes.
 ///
@@ -311,124 +314,6 @@ impl Tensor {
         }
         let (start, len) = (self.offset.min(self.buffer.as_slice().len()), self.numel());
         &mut self.buffer.make_mut()[start..start + len]
-    }
-}
-
-/// Views: the same memory under another shape.
-impl Tensor {
-    /// Itself when contiguous, or else a row-major copy.
-    pub fn contiguous(&self) -> Tensor {
-        if self.is_contiguous() { self.clone() } else { crate::copy::copy(self) }
-    }
-
-    /// The same elements in row-major order under another shape; a view where the layout allows, or else a copy.
-    ///
-    /// # Panics
-    /// When the numbers of elements differ.
-    #[track_caller]
-    pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Tensor {
-        let shape = shape.as_ref();
-        let (have, want) = (self.numel(), numel(shape));
-        assert!(have == want, "reshape: {:?} has {have} elements, but {shape:?} has {want}", self.shape());
-        let from = self.contiguous();
-        let shape = Dims::new(shape);
-        Tensor { strides: shape.row_major_strides(), shape, ..from }
-    }
-
-    /// Axes in another order: axis i of the result is axis `axes[i]` of `self`.
-    ///
-    /// # Panics
-    /// When `axes` is not a permutation of all axes.
-    #[track_caller]
-    pub fn permute(&self, axes: &[usize]) -> Tensor {
-        let rank = self.rank();
-        let complete = axes.len() == rank && (0..rank).all(|a| axes.contains(&a));
-        assert!(complete, "permute: {axes:?} must name each axis of shape {:?} once", self.shape());
-        let pick = |from: &Dims| Dims::new(&axes.iter().map(|&a| from[a]).collect::<Vec<_>>());
-        Tensor { shape: pick(&self.shape), strides: pick(&self.strides), ..self.clone() }
-    }
-
-    /// The last two axes exchanged.
-    ///
-    /// # Panics
-    /// With fewer than two axes.
-    #[track_caller]
-    pub fn t(&self) -> Tensor {
-        let rank = self.rank();
-        assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange", self.shape());
-        let mut view = self.clone();
-        view.shape.swap(rank - 2, rank - 1);
-        view.strides.swap(rank - 2, rank - 1);
-        view
-    }
-
-    /// `len` entries of `axis` from `start` on.
-    ///
-    /// # Panics
-    /// When the axis doesn't exist or is shorter than that.
-    #[track_caller]
-    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Tensor {
-        let at = axis_index("narrow", axis, self.rank());
-        let dim = self.shape[at];
-        let fits = start.checked_add(len).is_some_and(|end| end <= dim);
-        assert!(fits, "narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}", self.shape());
-        let mut view = self.clone();
-        view.shape[at] = len;
-        if view.numel() > 0 {
-            view.offset += start * self.strides[at]; // an empty view points nowhere, so never beyond the buffer
-        }
-        view
-    }
-
-    /// Entry `index` of `axis`, without that axis.
-    ///
-    /// # Panics
-    /// When there is no such axis or entry.
-    #[track_caller]
-    pub fn select(&self, axis: isize, index: usize) -> Tensor {
-        let at = axis_index("select", axis, self.rank());
-        let dim = self.shape[at];
-        assert!(index < dim, "select: entry {index} on axis {axis} of shape {:?}, which has {dim}", self.shape());
-        let one = self.narrow(axis, index, 1);
-        Tensor { shape: one.shape.without(at), strides: one.strides.without(at), ..one }
-    }
-
-    /// With a new axis of length 1 before `axis` (`rank` puts it last).
-    ///
-    /// # Panics
-    /// When `axis` is greater than the rank.
-    #[track_caller]
-    pub fn unsqueeze(&self, axis: usize) -> Tensor {
-        assert!(axis <= self.rank(), "unsqueeze: axis {axis} for a tensor with {0} axes; use 0 to {0}", self.rank());
-        let mut view = self.clone();
-        for (dims, x) in [(&mut view.shape, 1), (&mut view.strides, 0)] {
-            dims.push(x);
-            dims[axis..].rotate_right(1);
-        }
-        view
-    }
-
-    /// Broadcast to a shape, without a copy: repeated axes get stride 0.
-    ///
-    /// # Panics
-    /// When the shape can't be reached by repeating axes of length 1.
-    #[track_caller]
-    pub fn expand(&self, shape: impl AsRef<[usize]>) -> Tensor {
-        let to = Dims::new(shape.as_ref());
-        numel(&to); // a view costs no memory, but its elements must be countable
-        let fits = broadcast(&self.shape, &to).is_some_and(|both| both == to);
-        assert!(fits, "expand: {:?} can't be repeated to {to:?}; only axes of length 1 repeat", self.shape());
-        Tensor { strides: self.strides_under(&to), shape: to, ..self.clone() }
-    }
-
-    /// The strides by which this tensor is read under a shape that it broadcasts to.
-    pub(crate) fn strides_under(&self, shape: &[usize]) -> Dims {
-        let mut strides = Dims::repeat(0, shape.len());
-        let skip = shape.len() - self.rank();
-        for axis in 0..self.rank() {
-            strides[skip + axis] = if self.shape[axis] == 1 { 0 } else { self.strides[axis] };
-        }
-        strides
     }
 }
 

@@ -93,7 +93,7 @@ fn views_name_the_shape_and_the_axis() {
     refuses("select: axis 0 is out of range for a tensor without axes; reshape it to [1] first", || {
         Tensor::scalar(1.0).select(0, 0)
     });
-    refuses("unsqueeze: axis 3 for a tensor with 2 axes; use 0 to 2", || x(&[2, 3]).unsqueeze(3));
+    refuses("unsqueeze: a new axis 3 for a tensor with 2 axes; use -3 to 2", || x(&[2, 3]).unsqueeze(3));
     refuses("shape [1, 1, 1, 1, 1, 1, 1, 1] has 8 axes already; a tensor has at most 8", || x(&[1; 8]).unsqueeze(0));
     refuses("expand: [2, 3] can't be repeated to [4, 3]; only axes of length 1 repeat", || x(&[2, 3]).expand([4, 3]));
     refuses("expand: [2, 3] can't be repeated to [3]; only axes of length 1 repeat", || x(&[2, 3]).expand([3]));

@@ -107,7 +107,7 @@ fn apply(step: Step, t: &Tensor, a: &ArrayD<f32>) -> (Tensor, ArrayD<f32>) {
         }
         Step::Unsqueeze(axis) if rank < 6 => {
             let axis = axis % (rank + 1);
-            (t.unsqueeze(axis), a.clone().insert_axis(Axis(axis)))
+            (t.unsqueeze(axis as isize), a.clone().insert_axis(Axis(axis)))
         }
         _ => (t.clone(), a.clone()),
     }
