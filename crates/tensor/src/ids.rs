@@ -1,5 +1,6 @@
 //! `Ids`: whole numbers that name things (tokens, labels, entries of an axis), never measured or differentiated.
 
+use crate::parallel::{CHUNK, for_each_chunk};
 use crate::random::Key;
 use crate::shape::{Dims, axis_index, numel};
 use crate::tensor::Tensor;
@@ -77,7 +78,10 @@ impl Ids {
     pub fn randint(n: u32, shape: impl AsRef<[usize]>, key: Key) -> Self {
         let shape = shape.as_ref();
         let count = numel(shape);
-        assert!(n > 0 || count == 0, "Ids::randint: there is no id below 0 to fill shape {shape:?} with; n must be at least 1");
+        assert!(
+            n > 0 || count == 0,
+            "Ids::randint: there is no id below 0 to fill shape {shape:?} with; n must be at least 1"
+        );
         let data: Vec<u32> = (0..count as u64).map(|i| key.below(i, n)).collect();
         Self::from_bounded("Ids::randint", data, shape, n.saturating_sub(1))
     }
@@ -150,6 +154,31 @@ impl Ids {
     /// The ids as floats, which are exact up to 2²⁴.
     pub fn to_tensor(&self) -> Tensor {
         Tensor::from_vec(self.data.iter().map(|&id| id as f32).collect(), self.shape)
+    }
+
+    /// 1 where an id names a class, 0 elsewhere: y[…, c] = [ids[…] = c], with the classes along a new last axis.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Ids, tensor};
+    /// assert_eq!(Ids::from([2, 0]).one_hot(3), tensor![[0., 0., 1.], [1., 0., 0.]]);
+    /// ```
+    ///
+    /// # Panics
+    /// When an id is not below `classes`.
+    #[track_caller]
+    pub fn one_hot(&self, classes: usize) -> Tensor {
+        self.check_below("one_hot", classes, format_args!("{classes} classes"));
+        let mut shape = self.shape;
+        shape.push(classes);
+        let mut out = Tensor::for_overwrite(&shape);
+        let (rows, work) = (CHUNK.div_ceil(classes.max(1)), out.numel());
+        for_each_chunk(out.make_mut(), rows * classes, work, |task, part| {
+            part.fill(0.0);
+            for (row, &id) in part.chunks_exact_mut(classes).zip(&self.data[task * rows..]) {
+                row[id as usize] = 1.0;
+            }
+        });
+        out
     }
 
     /// Checks that every id is below `bound`, the number of `what`: entries of an axis, rows of a table, classes.

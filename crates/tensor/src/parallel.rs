@@ -105,6 +105,37 @@ fn chunks_on_pool(out: &mut [f32], chunk: usize, work: usize, task: &(dyn Fn(usi
     }
 }
 
+/// Cuts `out`, which holds rows of `len` elements, into chunks of one size, and runs `task(row, column, part)` for each part
+/// of a row in each chunk; a part begins at `column`. So one long row is shared out as well as many short ones.
+pub(crate) fn for_each_row_part(
+    out: &mut [f32],
+    len: usize,
+    work: usize,
+    task: impl Fn(usize, usize, &mut [f32]) + Sync,
+) {
+    for_each_chunk(out, CHUNK, work, |i, mut rest| {
+        let (mut row, mut column) = (i * CHUNK / len, i * CHUNK % len);
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at_mut((len - column).min(rest.len()));
+            task(row, column, now);
+            (row, column, rest) = (row + 1, 0, later);
+        }
+    });
+}
+
+/// Runs `task(i, slot i)` for each slot, on the pool when the work is worth it: for tasks that write more than one slice.
+pub(crate) fn for_each_slot<T: Send>(slots: &mut [T], work: usize, task: impl Fn(usize, &mut T) + Sync) {
+    if slots.len() > 1 && worthwhile(work) {
+        let seen = observer();
+        slots.par_iter_mut().enumerate().with_max_len(1).for_each(|(i, slot)| {
+            seen();
+            task(i, slot)
+        });
+    } else {
+        slots.iter_mut().enumerate().for_each(|(i, slot)| task(i, slot));
+    }
+}
+
 /// What a task of an operation that drives rayon itself calls first, so that [`probe`] counts its worker.
 pub(crate) fn observer() -> impl Fn() + Sync {
     let probe = Probe::current();

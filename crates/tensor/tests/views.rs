@@ -15,6 +15,10 @@ enum Step {
     Select(usize, usize),
     Expand(usize, usize),
     Unsqueeze(usize),
+    Squeeze(usize),
+    Swap(usize, usize),
+    Unfold(usize, usize, usize),
+    Split(usize, usize, usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -27,6 +31,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (n(), n()).prop_map(|(a, b)| Step::Select(a, b)),
         (n(), n()).prop_map(|(a, b)| Step::Expand(a, b)),
         n().prop_map(Step::Unsqueeze),
+        n().prop_map(Step::Squeeze),
+        (n(), n()).prop_map(|(a, b)| Step::Swap(a, b)),
+        (n(), n(), n()).prop_map(|(a, b, c)| Step::Unfold(a, b, c)),
+        (n(), n(), n()).prop_map(|(a, b, c)| Step::Split(a, b, c)),
     ];
     proptest::collection::vec(step, 0..10)
 }
@@ -107,7 +115,35 @@ fn apply(step: Step, t: &Tensor, a: &ArrayD<f32>) -> (Tensor, ArrayD<f32>) {
         }
         Step::Unsqueeze(axis) if rank < 6 => {
             let axis = axis % (rank + 1);
-            (t.unsqueeze(axis as isize), a.clone().insert_axis(Axis(axis)))
+            (t.unsqueeze(axis as isize - rank as isize - 1), a.clone().insert_axis(Axis(axis)))
+        }
+        Step::Squeeze(axis) if rank > 0 && t.shape()[axis % rank] == 1 => {
+            let axis = axis % rank;
+            (t.squeeze(axis as isize), a.index_axis(Axis(axis), 0).to_owned())
+        }
+        Step::Swap(i, j) if rank > 0 => {
+            let (i, j) = (i % rank, j % rank);
+            let mut swapped = a.clone();
+            swapped.swap_axes(i, j);
+            (t.transpose(i as isize, j as isize - rank as isize), swapped)
+        }
+        Step::Unfold(axis, size, step) if rank > 0 && rank < 6 => {
+            let axis = axis % rank;
+            let (size, step) = (size % (t.shape()[axis] + 1), 1 + step % 4);
+            let mut windows = Vec::new();
+            for start in (0..=t.shape()[axis] - size).step_by(step) {
+                let mut window = a.slice_axis(Axis(axis), Slice::from(start..start + size)).insert_axis(Axis(rank));
+                window.swap_axes(axis, rank);
+                windows.push(window);
+            }
+            (t.unfold(axis as isize, size, step), ndarray::concatenate(Axis(axis), &windows).unwrap())
+        }
+        Step::Split(axis, first, which) if rank > 0 => {
+            let (axis, dim) = (axis % rank, t.shape()[axis % rank]);
+            let first = first % (dim + 1);
+            let pieces = t.split(&[first, dim - first], axis as isize);
+            let range = [0..first, first..dim][which % 2].clone();
+            (pieces[which % 2].clone(), a.slice_axis(Axis(axis), Slice::from(range)).to_owned())
         }
         _ => (t.clone(), a.clone()),
     }
@@ -202,6 +238,12 @@ fn views_share_memory_and_copies_do_not() {
     for view in [x.t(), x.narrow(1, 1, 2), x.select(0, 1), x.unsqueeze(1), x.permute(&[2, 0, 1]), x.reshape([6, 4])] {
         assert!(view.shares_memory_with(&x), "{view:?}");
     }
+    // Also of a view, as long as strides can show the new shape: an axis that is cut, or two that still lie together.
+    let cut = x.narrow(2, 0, 2);
+    for view in [cut.reshape([2, 3, 1, 2]), cut.reshape([6, 2]), cut.t().reshape([2, 2, 3, 1]), x.unfold(-1, 3, 1)] {
+        assert!(view.shares_memory_with(&x), "{view:?}");
+    }
+    assert!(!cut.reshape([12]).shares_memory_with(&x));
     assert!(Tensor::arange(3).expand([2, 3]).strides() == [0, 1]);
     assert!(!x.t().reshape([24]).shares_memory_with(&x), "no strides show a transposed matrix as one row");
     assert!(!x.t().contiguous().shares_memory_with(&x));

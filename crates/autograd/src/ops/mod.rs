@@ -32,20 +32,30 @@ operations! {
     affine
     bce_with_logits
     div
+    embedding
     exp
     expand
+    flip
+    gather
     gaussian_kl
+    index_add
+    index_select
     linear
     ln
     matmul
     mul
+    narrow
     neg
+    one_hot
+    overlap_add
+    pad
     permute
     rand_like
     randn_like
     relu
     reparameterize
     reshape
+    scatter_add
     sigmoid
     silu
     softmax
@@ -54,6 +64,7 @@ operations! {
     sub
     sum
     tanh
+    unfold
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::axis_index;
 
 /// Axis i of y is axis `axes[i]` of x.
 #[derive(Clone, Debug)]
@@ -49,6 +50,25 @@ impl Var {
     #[track_caller]
     pub fn permute(&self, axes: &[usize]) -> Var {
         apply(Permute { axes: axes.to_vec() }, [self])
+    }
+
+    /// Two axes exchanged (negative ones count from the end). A view.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::Tensor;
+    /// let x = Var::constant(Tensor::zeros([2, 3, 5]));
+    /// assert_eq!(x.transpose(0, -1).shape(), [5, 3, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// For an axis that doesn't exist.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Var {
+        let rank = self.rank();
+        let mut axes: Vec<usize> = (0..rank).collect();
+        axes.swap(axis_index("transpose", a, rank), axis_index("transpose", b, rank));
+        apply(Permute { axes }, [self])
     }
 
     /// The last two axes exchanged: each matrix transposed. A view.
@@ -97,6 +117,10 @@ pub static INFO: OpInfo<Permute> = OpInfo {
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3])).t()),
             says: "t: shape [3] has fewer than two axes to exchange",
+        },
+        Wrong {
+            call: || drop(Var::constant(Tensor::ones([2, 3])).transpose(0, 2)),
+            says: "transpose: axis 2 is out of range for a tensor with 2 axes; use -2 to 1",
         },
     ],
     tolerance: Tolerance::Exact,

@@ -6,6 +6,7 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::{axis_index, new_axis_index};
 
 /// y = x under another shape.
 #[derive(Clone, Debug)]
@@ -49,6 +50,42 @@ impl Var {
     pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Var {
         apply(Reshape { shape: shape.as_ref().to_vec() }, [self])
     }
+
+    /// With a new axis of length 1 that is axis `axis` of the result (`-1` puts it last). A view.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::Tensor;
+    /// let x = Var::constant(Tensor::zeros([2, 3]));
+    /// assert_eq!((x.unsqueeze(1).shape(), x.unsqueeze(-1).shape()), (&[2, 1, 3][..], &[2, 3, 1][..]));
+    /// ```
+    ///
+    /// # Panics
+    /// When the result has no such axis.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Var {
+        let mut shape = self.shape().to_vec();
+        shape.insert(new_axis_index("unsqueeze", axis, self.rank()), 1);
+        self.reshape(shape)
+    }
+
+    /// Without `axis`, which has length 1. A view.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::Tensor;
+    /// assert_eq!(Var::constant(Tensor::zeros([2, 1, 3])).squeeze(1).shape(), [2, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is longer.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Var {
+        let mut shape = self.shape().to_vec();
+        let dim = shape.remove(axis_index("squeeze", axis, self.rank()));
+        assert!(dim == 1, "squeeze: axis {axis} of shape {:?} has {dim} entries, not one; select one", self.shape());
+        self.reshape(shape)
+    }
 }
 
 /// What the registry knows of reshaping.
@@ -77,6 +114,14 @@ pub static INFO: OpInfo<Reshape> = OpInfo {
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).reshape([2, 0])),
             says: "reshape: [2, 3] has 6 elements, but [2, 0] has 0",
+        },
+        Wrong {
+            call: || drop(Var::constant(Tensor::ones([2, 3])).squeeze(-1)),
+            says: "squeeze: axis -1 of shape [2, 3] has 3 entries, not one; select one",
+        },
+        Wrong {
+            call: || drop(Var::constant(Tensor::ones([2, 3])).unsqueeze(4)),
+            says: "unsqueeze: a new axis 4 for a tensor with 2 axes; use -3 to 2",
         },
     ],
     tolerance: Tolerance::Exact,

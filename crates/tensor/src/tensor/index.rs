@@ -73,7 +73,10 @@ impl Picked {
     pub fn new(picks: impl Picks, shape: &[usize]) -> Picked {
         let picks = picks.picks();
         let (given, rank) = (picks.len(), shape.len());
-        assert!(given <= rank, "index: {given} picks for shape {shape:?}, which has {rank} axes; pick once for each axis");
+        assert!(
+            given <= rank,
+            "index: {given} picks for shape {shape:?}, which has {rank} axes; pick once for each axis"
+        );
         let mut picked = Picked { ranges: Vec::new(), shape: Vec::new() };
         for (axis, &dim) in shape.iter().enumerate() {
             match picks.get(axis).copied().unwrap_or(Pick::Span(0, None)) {
