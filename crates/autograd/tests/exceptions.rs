@@ -20,8 +20,12 @@ const LOOSER: &[(&str, &str)] = &[
 ];
 
 /// Operations that can't be differentiated twice, and why.
-const NOT_TWICE: &[(&str, &str)] =
-    &[("adam_step", "an optimiser's step"), ("rand_like", "a random fill"), ("randn_like", "a random fill")];
+const NOT_TWICE: &[(&str, &str)] = &[
+    ("adam_step", "an optimiser's step"),
+    ("one_hot", "ids are not differentiated"),
+    ("rand_like", "a random fill"),
+    ("randn_like", "a random fill"),
+];
 
 /// Operations whose gradient is mostly or wholly zero, and why.
 const MOSTLY_ZERO: &[(&str, &str)] = &[];
