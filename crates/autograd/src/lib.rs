@@ -36,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+mod axes;
 pub mod check;
 mod gradcheck;
 mod graph;

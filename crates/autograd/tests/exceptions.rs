@@ -15,7 +15,6 @@ const LOOSER: &[(&str, &str)] = &[
         "softmax",
         "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another",
     ),
-    ("sum", "additions in blocks of 512: each accumulator adds up to 128 elements in a row on one lane"),
     ("tanh", "an exponential and a division; a ULP is up to two units"),
 ];
 
@@ -23,6 +22,8 @@ const LOOSER: &[(&str, &str)] = &[
 const NOT_TWICE: &[(&str, &str)] = &[
     ("adam_step", "an optimiser's step"),
     ("one_hot", "ids are not differentiated"),
+    ("argmax", "an index"),
+    ("argmin", "an index"),
     ("rand_like", "a random fill"),
     ("randn_like", "a random fill"),
 ];

@@ -92,7 +92,13 @@ pub fn for_each_chunk(out: &mut [f32], chunk: usize, work: usize, task: impl Fn(
     chunks_on_pool(out, chunk, work, &task);
 }
 
-fn chunks_on_pool(out: &mut [f32], chunk: usize, work: usize, task: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+/// As [`for_each_chunk`], for any kind of result.
+pub(crate) fn chunks_on_pool<T: Send>(
+    out: &mut [T],
+    chunk: usize,
+    work: usize,
+    task: &(dyn Fn(usize, &mut [T]) + Sync),
+) {
     let chunk = chunk.max(1);
     if out.len() > chunk && worthwhile(work) {
         let probe = Probe::current();

@@ -30,6 +30,8 @@ operations! {
     adam_step
     add
     affine
+    argmax
+    argmin
     bce_with_logits
     div
     embedding
@@ -43,6 +45,9 @@ operations! {
     linear
     ln
     matmul
+    max
+    mean
+    min
     mul
     narrow
     neg

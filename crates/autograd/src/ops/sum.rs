@@ -2,11 +2,12 @@
 //!
 //! Every summed element has the derivative 1, so dx repeats dy along the summed axes.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
+use crate::axes;
+use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
-use ndarray::{ArrayD, Axis};
+use glassbox_tensor::simd::SUM_DEPTH;
 
 /// y = Σ x over `axes`; reduced axes keep length 1 with `keepdim`.
 #[derive(Clone, Debug)]
@@ -32,10 +33,7 @@ impl Op for Sum {
 
     fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
         let shape = kept.shape(0);
-        let rank = shape.len() as isize;
-        let mut kept_dims = shape.to_vec();
-        self.axes.iter().for_each(|&a| kept_dims[if a < 0 { a + rank } else { a } as usize] = 1);
-        [Some(dy.reshape(&kept_dims).expand(shape))].into()
+        [Some(axes::with_axes(dy, shape, &self.axes).expand(shape))].into()
     }
 }
 
@@ -59,13 +57,7 @@ impl Var {
 
     /// The sum of all elements, without axes.
     pub fn sum_all(&self) -> Var {
-        let axes: Vec<isize> = (0..self.rank() as isize).collect();
-        self.sum(&axes, false)
-    }
-
-    /// The mean of all elements, without axes.
-    pub fn mean_all(&self) -> Var {
-        &self.sum_all() * (1.0 / self.value().numel() as f32)
+        self.sum(&axes::all(self.rank()), false)
     }
 
     /// The sum that undoes a broadcast: from this shape back to `shape`.
@@ -84,18 +76,24 @@ impl Var {
     }
 }
 
-fn reference(op: &Sum, x: &ArrayD<f64>) -> ArrayD<f64> {
-    let rank = x.ndim() as isize;
-    let mut axes: Vec<usize> = op.axes.iter().map(|&a| if a < 0 { a + rank } else { a } as usize).collect();
-    axes.sort();
-    let mut y = x.clone();
-    for &axis in axes.iter().rev() {
-        y = y.sum_axis(Axis(axis));
-        if op.keepdim {
-            y = y.insert_axis(Axis(axis));
-        }
-    }
-    y
+/// By how much a sum of n terms may be wrong, as a share of Σ|x|: γ of n roundings in any order, and no more than what the blocks
+/// of the kernel promise.
+pub(super) fn gamma(n: usize) -> f64 {
+    let n = n.min(SUM_DEPTH) as f64;
+    n * UNIT / (1.0 - n * UNIT)
+}
+
+/// Three axes, some of which are reduced, in any way of naming them.
+pub(super) fn sample_axes(d: &mut Draw) -> ([usize; 3], Vec<isize>, bool) {
+    let shape = [d.dim(), d.dim(), d.dim()];
+    let axes: &[isize] = [&[0][..], &[1], &[-1], &[0, 2], &[1, -1], &[0, 1, 2], &[]][d.choice(7)];
+    (shape, axes.to_vec(), d.choice(2) == 1)
+}
+
+/// One operation for each element read; the results are few.
+pub(super) fn cost(flops: u64, shapes: &[&[usize]]) -> Cost {
+    let n = shapes[0].iter().product::<usize>() as u64;
+    Cost { flops: flops * n, bytes: 4 * n }
 }
 
 /// What the registry knows of the sum.
@@ -103,12 +101,11 @@ pub static INFO: OpInfo<Sum> = OpInfo {
     name: "sum",
     formula: "y = Σ x over the named axes",
     gradient: "dx = dy, repeated along the summed axes",
-    source: "definition; pairwise blocks after Higham 1993, The Accuracy of Floating Point Summation",
-    reference: |op, x| reference(op, &x[0]),
+    source: "definition; bound: Higham 2002, Accuracy and Stability, section 4.2",
+    reference: |op, x| axes::reduce(&x[0], &op.axes, op.keepdim, |x| x.iter().sum()),
     sample: |d| {
-        let shape = [d.dim(), d.dim(), d.dim()];
-        let axes: &[isize] = [&[0][..], &[1], &[-1], &[0, 2], &[1, -1], &[0, 1, 2], &[]][d.choice(7)];
-        Sample::new(Sum { axes: axes.to_vec(), keepdim: d.choice(2) == 1 }, [Input::new(shape)])
+        let (shape, axes, keepdim) = sample_axes(d);
+        Sample::new(Sum { axes, keepdim }, [Input::new(shape)])
     },
     standard: |_| Sample::new(Sum { axes: vec![0, 1], keepdim: false }, [Input::new([2048, 2048])]),
     wrong: &[
@@ -121,10 +118,10 @@ pub static INFO: OpInfo<Sum> = OpInfo {
             says: "sum: axis -1 is named twice in [1, -1]; name each axis once",
         },
     ],
-    tolerance: Tolerance::UnitsOf(8.0, |op, x| reference(op, &x[0].mapv(f64::abs))),
-    cost: |_, shapes| {
-        let n = shapes[0].iter().product::<usize>() as u64;
-        Cost { flops: n, bytes: 4 * n }
-    },
+    tolerance: Tolerance::Proven(|op, x| {
+        let gamma = gamma(axes::count(x[0].shape(), &op.axes));
+        axes::reduce(&x[0], &op.axes, op.keepdim, |x| gamma * x.iter().map(|x| x.abs()).sum::<f64>())
+    }),
+    cost: |_, shapes| cost(1, shapes),
     derivatives: Derivatives::Any,
 };

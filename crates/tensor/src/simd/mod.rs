@@ -40,12 +40,14 @@ mod isa;
 mod lanes;
 pub mod math;
 mod scalar;
+mod sums;
 #[cfg(target_arch = "x86_64")]
 pub mod x86;
 
 pub use isa::{Isa, IsaError};
 pub use lanes::{Lanes, UpdateLanes, map_lanes, update_lanes};
 pub use scalar::Scalar;
+pub use sums::{SUM_DEPTH, SumLanes, sum_lanes};
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

@@ -1,0 +1,44 @@
+//! Axes that are reduced: backward, where a gradient is repeated along them, and in the f64 references.
+
+use crate::var::Var;
+use glassbox_tensor::shape::axis_index;
+use ndarray::{ArrayD, IxDyn};
+
+/// All axes of that many.
+pub(crate) fn all(rank: usize) -> Vec<isize> {
+    (0..rank as isize).collect()
+}
+
+/// The shape with the axes at length 1.
+pub(crate) fn kept(shape: &[usize], axes: &[isize]) -> Vec<usize> {
+    let mut kept = shape.to_vec();
+    axes.iter().for_each(|&axis| kept[axis_index("reduction", axis, shape.len())] = 1);
+    kept
+}
+
+/// How many elements are reduced to one.
+pub(crate) fn count(shape: &[usize], axes: &[isize]) -> usize {
+    axes.iter().map(|&axis| shape[axis_index("reduction", axis, shape.len())]).product()
+}
+
+/// The result of a reduction, or its gradient, with the reduced axes again, at length 1.
+pub(crate) fn with_axes(y: &Var, shape: &[usize], axes: &[isize]) -> Var {
+    y.reshape(kept(shape, axes))
+}
+
+/// `f` of all elements that are reduced together, in row-major order, for each place that stays.
+pub(crate) fn reduce(x: &ArrayD<f64>, axes: &[isize], keepdim: bool, f: impl Fn(&[f64]) -> f64) -> ArrayD<f64> {
+    let reduced: Vec<usize> = axes.iter().map(|&axis| axis_index("reduction", axis, x.ndim())).collect();
+    let stay: Vec<usize> = (0..x.ndim()).filter(|axis| !reduced.contains(axis)).collect();
+    let mut last = reduced.clone();
+    last.sort();
+    let order: Vec<usize> = stay.iter().chain(&last).copied().collect();
+    let rows: Vec<f64> = x.view().permuted_axes(order).iter().copied().collect();
+    let shape: Vec<usize> = match keepdim {
+        true => kept(x.shape(), axes),
+        false => stay.iter().map(|&axis| x.shape()[axis]).collect(),
+    };
+    let length = count(x.shape(), axes);
+    let y = (0..shape.iter().product()).map(|i: usize| f(&rows[i * length..][..length]));
+    ArrayD::from_shape_vec(IxDyn(&shape), y.collect()).expect("one for each place that stays")
+}
