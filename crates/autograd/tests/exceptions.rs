@@ -29,7 +29,10 @@ const NOT_TWICE: &[(&str, &str)] = &[
 ];
 
 /// Operations whose gradient is mostly or wholly zero, and why.
-const MOSTLY_ZERO: &[(&str, &str)] = &[];
+const MOSTLY_ZERO: &[(&str, &str)] = &[
+    ("max", "the gradient goes to the largest elements alone"),
+    ("min", "the gradient goes to the smallest elements alone"),
+];
 
 #[test]
 fn every_looser_tolerance_is_listed_with_its_reason() {

@@ -118,7 +118,7 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
     /// the workers all stays on this thread.
     #[expect(clippy::type_complexity, reason = "one step, as it is; a name for its type would have one use")]
     fn split<const M: usize, const N: usize>(
-        step: &(dyn Fn([&mut [f32]; M], [&[f32]; N]) + Sync),
+        step: UpdateStretch<'_, M, N>,
         state: [&mut [f32]; M],
         x: [&[f32]; N],
         seen: Option<&(dyn Fn() + Sync)>,
@@ -222,6 +222,9 @@ impl<F: Lanes<N>, const N: usize> Kernel for Map<'_, F, N> {
         run_map(self.plan, self.out, &|x, out| map_lanes(s, self.f, x, out));
     }
 }
+
+/// An update over stretches of M arrays and N inputs.
+type UpdateStretch<'a, const M: usize, const N: usize> = &'a (dyn Fn([&mut [f32]; M], [&[f32]; N]) + Sync);
 
 /// A kernel over stretches of N inputs.
 type Stretch<'a, const N: usize> = &'a (dyn Fn([&[f32]; N], &mut [f32]) + Sync);
