@@ -29,7 +29,7 @@ impl Blocks {
             start += i % self.x.shape()[axis] * self.x.strides()[axis];
             i /= self.x.shape()[axis];
         }
-        &self.x.memory()[start..][..self.len]
+        if self.len == 0 { &[] } else { &self.x.memory()[start..][..self.len] } // what is empty may begin nowhere
     }
 }
 

@@ -27,6 +27,7 @@ mod copy;
 mod gather;
 pub mod gemm;
 mod ids;
+mod join;
 mod map;
 mod math;
 mod matmul;
@@ -45,6 +46,7 @@ pub mod testing;
 
 pub use buffer::{PoolStats, copied_bytes, pool_stats};
 pub use ids::Ids;
+pub use join::stack_axis;
 pub use map::{map_inplace, map_n, update_n};
 pub use matmul::matmul_shape;
 pub use rows::{Rows, map_rows};

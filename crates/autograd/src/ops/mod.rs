@@ -33,6 +33,7 @@ operations! {
     argmax
     argmin
     bce_with_logits
+    cat
     div
     embedding
     exp
