@@ -36,6 +36,7 @@ impl TileShape {
     pub const fn of(isa: Isa, lanes: usize) -> TileShape {
         let (mr, nv) = match isa {
             Isa::Scalar => (4, 8),
+            Isa::Neon => (6, 4),
             Isa::Avx2 => (6, 2),
             Isa::Avx512 => (14, 2),
         };

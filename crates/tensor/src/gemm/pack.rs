@@ -8,6 +8,7 @@
 #![expect(clippy::needless_range_loop, reason = "tiles and squares are indexed by the letters of the formula")]
 
 use super::MatRef;
+use super::blocking::TileShape;
 use crate::simd::{Kernel, MAX_LANES, Simd};
 
 /// `out[k·width + r] = x(r, k)` for all rows r and depths k of `x`; what lies between `rows` and `width` is padding whose
@@ -45,14 +46,16 @@ impl Kernel for Pack<'_> {
 #[inline(always)]
 fn copy<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
     let (rows, depth) = (x.rows(), x.cols());
-    if rows == width && width == 2 * S::LANES {
+    let panel = const { TileShape::of(S::ISA, S::LANES).nr };
+    if rows == width && width == panel {
         // A whole panel of B.
         for k in 0..depth {
-            // SAFETY: `rows` = 2·LANES numbers lie together at depth k of x, and `out` is depth·2·LANES long.
-            unsafe {
-                let (from, to) = (x.as_ptr().add(k * x.col_stride()), out.as_mut_ptr().add(k * width));
-                s.store_ptr(to, s.load_ptr(from));
-                s.store_ptr(to.add(S::LANES), s.load_ptr(from.add(S::LANES)));
+            for v in (0..panel).step_by(S::LANES) {
+                // SAFETY: `rows` = `panel` numbers, whole vectors, lie together at depth k of x, and `out` is depth·panel long.
+                unsafe {
+                    let (from, to) = (x.as_ptr().add(k * x.col_stride() + v), out.as_mut_ptr().add(k * width + v));
+                    s.store_ptr(to, s.load_ptr(from));
+                }
             }
         }
         return;

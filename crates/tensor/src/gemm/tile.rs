@@ -11,8 +11,13 @@
 //! | instruction set | tile | sums + B + A, of registers | loads for each multiply-add |
 //! | --- | --- | --- | --- |
 //! | AVX-512 | 14 × 32 | 28 + 2 + 1 of 32 | 16 / 28 |
+//! | NEON | 6 × 16 | 24 + 4 + 1 of 32 | 10 / 24 |
 //! | AVX2 | 6 × 16 | 12 + 2 + 1 of 16 | 8 / 12 |
 //! | scalar | 4 × 8 | SSE2, by the compiler's vectoriser: 8 + 2 + 1 of 16 | 6 / 8 |
+//!
+//! NEON's tile is wide and low because a number that is broadcast costs it an instruction of the kind that multiplies too: 6 for
+//! 24 multiply-adds, where a tile of 12 × 8 would have 12 (Arm, *Neoverse N1 Software
+//! Optimization Guide*: `ld1r` takes a load and a vector pipeline).
 //!
 //! Each height from 1 to MR and two widths are compiled, so an edge costs what it holds.
 
@@ -73,8 +78,13 @@ pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileF
     }
     match S::ISA {
         Isa::Scalar => table!(8, 4; 1 2 3 4),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => table!(4, 2; 1 2 3 4 5 6),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => table!(2, 1; 1 2 3 4 5 6),
+        #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => table!(2, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        _ => unreachable!("there is no token of another architecture"),
     }
 }
 

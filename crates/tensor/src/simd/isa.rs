@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 pub enum Isa {
     /// One lane, plain Rust arithmetic: the specification and the fallback.
     Scalar,
+    /// 64-bit ARM with NEON: 4 lanes, 32 registers.
+    Neon,
     /// x86-64 with AVX2 and FMA: 8 lanes, 16 registers.
     Avx2,
     /// x86-64 with AVX-512 F, BW, DQ and VL: 16 lanes, 32 registers.
@@ -33,8 +35,8 @@ thread_local! {
 }
 
 impl Isa {
-    /// Every instruction set that kernels are written for.
-    pub const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+    /// Every instruction set that kernels are written for, on whatever machine.
+    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Neon, Isa::Avx2, Isa::Avx512];
 
     /// The name that `GLASSBOX_ISA` knows it by.
     ///
@@ -44,6 +46,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
+            Isa::Neon => "neon",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
         }
@@ -57,6 +60,7 @@ impl Isa {
     pub fn lanes(self) -> usize {
         match self {
             Isa::Scalar => Scalar::LANES,
+            Isa::Neon => 4,
             Isa::Avx2 => 8,
             Isa::Avx512 => 16,
         }
@@ -70,12 +74,13 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             Isa::Scalar => true,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => super::aarch64::Neon::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => super::x86::Avx2::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => super::x86::Avx512::detect().is_some(),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => false,
+            _ => false, // of another architecture
         }
     }
 
@@ -187,12 +192,13 @@ impl Isa {
     pub fn dispatch<K: Kernel>(self, kernel: K) -> K::Out {
         match self {
             Isa::Scalar => Scalar.enter(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => super::aarch64::Neon::detect().expect("NEON was available").enter(kernel),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => super::x86::Avx2::detect().expect("AVX2 was available").enter(kernel),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => super::x86::Avx512::detect().expect("AVX-512 was available").enter(kernel),
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => unreachable!("is_available admits x86 instruction sets on x86 only"),
+            other => panic!("Isa::dispatch: {} is of another architecture than this machine", other.name()),
         }
     }
 }

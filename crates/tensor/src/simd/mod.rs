@@ -36,6 +36,8 @@
 //! assert_eq!(Isa::current().dispatch(SumOfSquares(&x)), 328350.0);
 //! ```
 
+#[cfg(target_arch = "aarch64")]
+pub mod aarch64;
 mod isa;
 mod lanes;
 pub mod math;
@@ -73,7 +75,7 @@ impl<V> Vector for V where
 /// The token of an instruction set: what kernels may ask of the processor.
 ///
 /// Comparison with NaN is false. [`min`](Self::min) and [`max`](Self::max) return their *second* argument when either
-/// one is NaN, as the x86 instructions do; the scalar token does the same, so every instruction set agrees.
+/// one is NaN, as the x86 instructions do; the other tokens do the same, so every instruction set agrees.
 pub trait Simd: Copy + Send + Sync + 'static {
     /// Which instruction set this is.
     const ISA: Isa;

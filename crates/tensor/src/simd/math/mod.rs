@@ -21,8 +21,8 @@
 //! | [`rsqrt`] | 1.5 | 1.5 |
 //! | [`sin_cos_turns`] | 1.1 | 1.7 |
 //!
-//! The numbers bound the error in ULP: units in the last place of the exact result, 2⁻¹⁴⁹ at least. "Fused" is AVX2 and
-//! AVX-512, whose results are equal bit for bit; the scalar token rounds twice in `mul_add`. They were measured against
+//! The numbers bound the error in ULP: units in the last place of the exact result, 2⁻¹⁴⁹ at least. "Fused" is NEON,
+//! AVX2 and AVX-512, whose results are equal bit for bit; the scalar token rounds twice in `mul_add`. They were measured against
 //! f64 on every instruction set: exp and ln at all 2³² inputs, the others at all of 2⁻³⁰ ≤ |x| < 2⁸ (turns: 2²⁰) and at
 //! every 61st of the rest, where the curves are straight, constant or ln x. `cargo test --release -- --ignored exhaustive`
 //! goes through all inputs of all functions.
