@@ -2,40 +2,87 @@
 
 use crate::fixture::Case;
 use glassbox_autograd::Var;
-use glassbox_tensor::Ids;
+use glassbox_tensor::{Ids, Padding};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
-    case
+    match case {
+        "transpose" => "permute",
+        "select" | "index" | "split" | "chunk" => "narrow",
+        "unsqueeze" | "squeeze" => "reshape",
+        "stack" => "cat",
+        own => own,
+    }
 }
 
-pub fn call(c: &Case, x: &[Var], _ids: &[Ids]) -> Var {
+fn refs(x: &[Var]) -> Vec<&Var> {
+    x.iter().collect()
+}
+
+fn padding(c: &Case) -> Padding {
+    match c.text("mode") {
+        "constant" => Padding::Constant(c.f("value")),
+        "reflect" => Padding::Reflect,
+        _ => Padding::Edge,
+    }
+}
+
+fn as_tensor(ids: Ids) -> Var {
+    Var::constant(ids.to_tensor())
+}
+
+pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
     match c.op.as_str() {
         "add" => &x[0] + &x[1],
         "affine" => x[0].affine(c.f("scale"), c.f("shift")),
+        "argmax" => as_tensor(x[0].argmax(c.axis("axis"), c.flag("keepdim"))),
+        "argmin" => as_tensor(x[0].argmin(c.axis("axis"), c.flag("keepdim"))),
         "bce_with_logits" => x[0].bce_with_logits(&x[1]),
+        "cat" => Var::cat(&refs(x), c.axis("axis")),
+        "chunk" => x[0].chunk(c.n("n"), c.axis("axis")).remove(c.n("part")),
         "div" => &x[0] / &x[1],
+        "embedding" => x[0].embedding(&ids[0]),
         "exp" => x[0].exp(),
         "expand" => x[0].expand(&c.sizes("shape")),
+        "flip" => x[0].flip(&c.axes("axes")),
+        "gather" => x[0].gather(c.axis("axis"), &ids[0]),
         "gaussian_kl" => x[0].gaussian_kl(&x[1]),
+        "index" => x[0].index((1, .., 2..5)),
+        "index_add" => x[0].index_add(c.axis("axis"), &ids[0], &x[1]),
+        "index_select" => x[0].index_select(c.axis("axis"), &ids[0]),
         "linear" if c.flag("relu") => x[0].linear_relu(&x[1], x.get(2)),
         "linear" => x[0].linear(&x[1], x.get(2)),
         "ln" => x[0].ln(),
         "matmul" => x[0].matmul(&x[1]),
+        "max" => x[0].max(&c.axes("axes"), c.flag("keepdim")),
+        "mean" => x[0].mean(&c.axes("axes"), c.flag("keepdim")),
+        "min" => x[0].min(&c.axes("axes"), c.flag("keepdim")),
         "mul" => &x[0] * &x[1],
         "neg" => -&x[0],
+        "narrow" => x[0].narrow(c.axis("axis"), c.n("start"), c.n("len")),
+        "one_hot" => Var::one_hot(&ids[0], c.n("classes")),
+        "overlap_add" => x[0].overlap_add(c.axis("axis"), c.n("step"), c.n("len")),
+        "pad" => x[0].pad(&c.pairs("pads"), padding(c)),
         "permute" => x[0].permute(&c.sizes("axes")),
         "relu" => x[0].relu(),
         "reparameterize" => x[0].reparameterize(&x[1], &x[2]),
         "reshape" => x[0].reshape(c.sizes("shape")),
+        "scatter_add" => x[0].scatter_add(c.axis("axis"), &ids[0], &x[1]),
+        "select" => x[0].select(c.axis("axis"), c.n("index")),
         "sigmoid" => x[0].sigmoid(),
         "silu" => x[0].silu(),
         "softmax" => x[0].softmax(c.axis("axis")),
         "softplus" => x[0].softplus(),
+        "split" => x[0].split(&c.sizes("sizes"), c.axis("axis")).remove(c.n("part")),
         "square" => x[0].square(),
+        "squeeze" => x[0].squeeze(c.axis("axis")),
+        "stack" => Var::stack(&refs(x), c.axis("axis")),
         "sub" => &x[0] - &x[1],
         "sum" => x[0].sum(&c.axes("axes"), c.flag("keepdim")),
         "tanh" => x[0].tanh(),
+        "transpose" => x[0].transpose(c.axis("a"), c.axis("b")),
+        "unfold" => x[0].unfold(c.axis("axis"), c.n("size"), c.n("step")),
+        "unsqueeze" => x[0].unsqueeze(c.axis("axis")),
         other => panic!("{other}: no call for this operation"),
     }
 }
