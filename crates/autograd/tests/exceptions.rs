@@ -21,9 +21,10 @@ const LOOSER: &[(&str, &str)] = &[
 /// Operations that can't be differentiated twice, and why.
 const NOT_TWICE: &[(&str, &str)] = &[
     ("adam_step", "an optimiser's step"),
-    ("one_hot", "ids are not differentiated"),
     ("argmax", "an index"),
     ("argmin", "an index"),
+    ("compare", "a mask is constant wherever it has a derivative"),
+    ("one_hot", "ids are not differentiated"),
     ("rand_like", "a random fill"),
     ("randn_like", "a random fill"),
 ];

@@ -4,7 +4,7 @@
 //! All other rows have the gradient 0.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
-use crate::op::{Density, Grads, Keep, Kept, Op};
+use crate::op::{Grads, Keep, Kept, Op};
 use crate::ops::index_add::zeros;
 use crate::var::{Var, apply};
 use glassbox_tensor::random::Key;
@@ -21,7 +21,6 @@ pub struct Embedding {
 impl Op for Embedding {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
-    const GRADIENT: Density = Density::Sparse("a row that no id names has no gradient");
 
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING

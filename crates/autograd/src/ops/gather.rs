@@ -4,7 +4,7 @@
 //! same ids.
 
 use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wrong};
-use crate::op::{Density, Grads, Keep, Kept, Op};
+use crate::op::{Grads, Keep, Kept, Op};
 use crate::ops::index_add::zeros;
 use crate::var::{Var, apply};
 use glassbox_tensor::random::Key;
@@ -24,7 +24,6 @@ pub struct Gather {
 impl Op for Gather {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
-    const GRADIENT: Density = Density::Sparse("what no id names has no gradient");
 
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING

@@ -3,7 +3,7 @@
 //! An entry is read as often as ids name it, and its gradient is the sum over those: dx = index_add of dy by the same ids.
 
 use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wrong};
-use crate::op::{Density, Grads, Keep, Kept, Op};
+use crate::op::{Grads, Keep, Kept, Op};
 use crate::ops::index_add::zeros;
 use crate::var::{Var, apply};
 use glassbox_tensor::random::Key;
@@ -23,7 +23,6 @@ pub struct IndexSelect {
 impl Op for IndexSelect {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
-    const GRADIENT: Density = Density::Sparse("what no id names has no gradient");
 
     fn keep(&self, _: &[bool]) -> Keep {
         Keep::NOTHING

@@ -34,6 +34,7 @@ operations! {
     argmin
     bce_with_logits
     cat
+    compare
     div
     embedding
     exp
@@ -71,6 +72,7 @@ operations! {
     sum
     tanh
     unfold
+    where_cond
 }
 
 #[cfg(test)]
