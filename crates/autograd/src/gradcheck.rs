@@ -1,8 +1,9 @@
 //! `gradcheck`: the gradient of anything, against central differences in f64.
 
+use crate::node::traced;
 use crate::replay::{leaf_values, replay};
 use crate::sweep::gradients_keeping_graph;
-use crate::var::{Var, traced};
+use crate::var::Var;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use ndarray::ArrayD;

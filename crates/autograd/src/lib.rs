@@ -21,7 +21,7 @@
 //! | file | thought |
 //! | --- | --- |
 //! | `op.rs` | [`Op`]: forward, backward, what is kept between them |
-//! | `var.rs` | [`Var`], the graph's nodes, [`apply`] |
+//! | `var.rs`, `node.rs` | [`Var`], [`apply`]; the graph's nodes |
 //! | `sweep.rs` | [`Var::backward`], [`grad`]: reverse mode, iterative |
 //! | `ops/` | every operation, one file each |
 //! | `info.rs`, `registry.rs` | [`OpInfo`]: what drives an operation's tests, bench and documentation |
@@ -36,11 +36,18 @@
 
 #![forbid(unsafe_code)]
 
+mod anomaly;
 mod axes;
 pub mod check;
+mod checkpoint;
+mod functional;
 mod gradcheck;
+mod gradients;
 mod graph;
+mod hook;
 mod info;
+mod node;
+mod once;
 mod op;
 pub mod ops;
 mod registry;
@@ -48,10 +55,15 @@ mod replay;
 mod sweep;
 mod var;
 
+pub use anomaly::detect_anomaly;
+pub use checkpoint::checkpoint;
+pub use functional::{hessian, hvp, jacobian, jvp, vjp};
 pub use gradcheck::gradcheck;
-pub use graph::graph_text;
+pub use gradients::Gradients;
+pub use graph::{GraphCost, GraphTooLarge, graph_cost, graph_dot, graph_svg, graph_text};
+pub use hook::Arrival;
 pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};
 pub use registry::{AnyOp, Closeness, Drawn, Example, OpEntry, Timed};
-pub use sweep::{Gradients, grad};
+pub use sweep::{grad, grad_from};
 pub use var::{LeafId, Var, apply, apply_many, apply_with};

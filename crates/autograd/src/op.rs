@@ -1,7 +1,8 @@
 //! What an operation is: [`Op`], and what passes between it and the graph.
 
 use crate::info::OpInfo;
-use crate::var::{Edge, Var};
+use crate::node::Edge;
+use crate::var::Var;
 use glassbox_tensor::Tensor;
 use ndarray::ArrayD;
 use smallvec::SmallVec;
@@ -100,7 +101,7 @@ impl Keep {
     /// assert!(Keep::input(0).keeps_input(0) && !Keep::OUTPUT.keeps_input(0));
     /// ```
     pub fn keeps_input(self, i: usize) -> bool {
-        self.inputs >> i & 1 == 1
+        self.inputs.checked_shr(i as u32).is_some_and(|bits| bits & 1 == 1)
     }
 
     /// Whether the output is kept.

@@ -3,23 +3,30 @@
 //! Central differences of an f32 function drown in its rounding. So the graph is recorded once in f32, and its nodes are
 //! evaluated again in f64, in the order of their creation: a second precision without a second engine.
 
+use crate::node::{Content, Edge};
 use crate::sweep::ancestors;
-use crate::var::{Content, LeafId, Var};
+use crate::var::{LeafId, Var};
 use ndarray::ArrayD;
 use std::collections::{BTreeMap, HashMap};
 
 /// The leaves that `y` was computed from, with the values that they had. `y` was recorded under
-/// [`traced`](crate::var::traced).
+/// [`traced`](crate::node::traced).
 pub(crate) fn leaf_values(y: &Var) -> BTreeMap<LeafId, ArrayD<f64>> {
-    let nodes = y.node().map(ancestors).unwrap_or_default();
-    let value = |content: &Content| match content {
-        Content::Leaf(id, Some(value)) => Some((*id, value.to_f64())),
-        _ => None,
-    };
-    nodes.iter().filter_map(|node| value(&node.content.borrow())).collect()
+    let mut values = BTreeMap::new();
+    values.extend(y.leaf_id().map(|id| (id, y.value().to_f64())));
+    for node in y.node().map(ancestors).unwrap_or_default() {
+        let Content::Op(record) = &*node.content.borrow() else { continue };
+        for edge in &record.inputs {
+            let from = edge.node.as_ref().map(|from| from.content.borrow());
+            if let (Some(Content::Leaf(id)), Some(value)) = (from.as_deref(), &edge.value) {
+                values.entry(*id).or_insert_with(|| value.to_f64());
+            }
+        }
+    }
+    values
 }
 
-/// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::var::traced). With
+/// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::node::traced). With
 /// `surrogates`, an operation whose gradient is not its derivative is replaced by the function whose derivative it is.
 ///
 /// # Errors
@@ -29,13 +36,13 @@ pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>, surrogates
     let mut values: HashMap<u64, ArrayD<f64>> = HashMap::new();
     for node in ancestors(root) {
         let value = match &*node.content.borrow() {
-            Content::Leaf(id, _) => leaves.get(id).cloned().ok_or("a leaf of the graph was not traced")?,
+            Content::Leaf(id) => leaves.get(id).cloned().ok_or("a leaf of the graph was not traced")?,
             Content::Consumed => return Err("the graph has been consumed by backward".into()),
             Content::Op(record) => {
-                let input = |edge: &crate::var::Edge| match (&edge.node, &edge.constant) {
+                let input = |edge: &Edge| match (&edge.node, &edge.value) {
                     (Some(parent), _) => Ok(values[&parent.id].clone()),
                     (None, Some(constant)) => Ok(constant.to_f64()),
-                    (None, None) => Err(format!("{}: a constant input was not traced", record.applied.name())),
+                    (None, None) => Err(format!("{}: a constant input was not traced", record.applied.entry().name())),
                 };
                 let inputs: Vec<_> = record.inputs.iter().map(input).collect::<Result<_, _>>()?;
                 record.applied.replay(&inputs, surrogates)

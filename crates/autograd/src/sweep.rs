@@ -3,49 +3,15 @@
 //! Nodes wait in a map by id; the largest is taken first. Ids grow with creation, so when a node is taken, everything that
 //! used it has already added to its gradient (Griewank & Walther, *Evaluating Derivatives*, 2008, chapter 3).
 
-use crate::op::Inline;
-use crate::var::{Content, LeafId, Node, Record, Var};
+use crate::gradients::Gradients;
+use crate::info::Derivatives;
+use crate::node::{Content, Node, Record};
+use crate::op::{Grads, Inline};
+use crate::var::{LeafId, Var};
+use crate::{anomaly, checkpoint, hook, once};
 use glassbox_tensor::Tensor;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
-
-/// The gradients of a scalar, by leaf.
-#[derive(Clone, Debug, Default)]
-pub struct Gradients(BTreeMap<LeafId, Tensor>);
-
-impl Gradients {
-    /// The gradient of a leaf; `None` when the scalar doesn't depend on it.
-    pub fn get(&self, id: LeafId) -> Option<&Tensor> {
-        self.0.get(&id)
-    }
-
-    /// The gradient of a leaf variable.
-    ///
-    /// # Panics
-    /// When `x` is not a leaf, or the scalar doesn't depend on it.
-    #[track_caller]
-    pub fn of(&self, x: &Var) -> &Tensor {
-        let id = x.leaf_id().expect("Gradients::of: not a leaf; make it one with Var::input, or use grad(&y, &[&x])");
-        self.get(id).expect("Gradients::of: the differentiated value does not depend on this leaf")
-    }
-
-    /// Takes the gradient of a leaf out.
-    pub fn remove(&mut self, id: LeafId) -> Option<Tensor> {
-        self.0.remove(&id)
-    }
-
-    /// Every leaf that has a gradient.
-    pub fn ids(&self) -> impl Iterator<Item = LeafId> + '_ {
-        self.0.keys().copied()
-    }
-
-    fn add(&mut self, id: LeafId, g: Tensor) {
-        match self.0.get_mut(&id) {
-            Some(sum) => *sum += &g,
-            None => drop(self.0.insert(id, g)),
-        }
-    }
-}
 
 impl Var {
     /// The gradient of this scalar with respect to every leaf that it depends on. Consumes the graph: what the sweep has
@@ -63,44 +29,46 @@ impl Var {
     /// When this is not a single element, not recorded, or its graph has been consumed already.
     #[track_caller]
     pub fn backward(&self) -> Gradients {
-        self.sweep_leaves("backward", None)
+        Sweep::of(self, "backward").gradients(Mode::Consume)
     }
 
     /// As [`backward`](Self::backward), for these leaves alone: no gradient is computed that only others need.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let (generator, critic) = (Var::input(tensor![2.]), Var::input(tensor![3.]));
+    /// let score = (&generator * &critic).sum_all();
+    /// let grads = score.backward_for(&[generator.leaf_id().unwrap()]);
+    /// assert_eq!(grads.of(&generator), &tensor![3.]);
+    /// assert_eq!(grads.get(critic.leaf_id().unwrap()), None);
+    /// ```
     ///
     /// # Panics
     /// As [`backward`](Self::backward).
     #[track_caller]
     pub fn backward_for(&self, leaves: &[LeafId]) -> Gradients {
-        self.sweep_leaves("backward_for", Some(leaves))
+        let is_wanted = |node: &Node| matches!(&*node.content.borrow(), Content::Leaf(id) if leaves.contains(id));
+        Sweep::of(self, "backward_for").towards(is_wanted).gradients(Mode::Consume)
     }
 
+    /// As [`backward`](Self::backward), of Σ dy·y for a value y of any shape: the product of `dy` with the Jacobian
+    /// matrix, dyᵀ·∂y/∂leaf, and the `gradient` argument of PyTorch's `backward`.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![1., 2., 3.]);
+    /// let grads = x.square().backward_from(&tensor![1., 0., -1.]);
+    /// assert_eq!(grads.of(&x), &tensor![2., 0., -6.]); // dy · 2x
+    /// ```
+    ///
+    /// # Panics
+    /// When `dy` has another shape than this, this is not recorded, or its graph has been consumed already.
     #[track_caller]
-    fn sweep_leaves(&self, call: &str, leaves: Option<&[LeafId]>) -> Gradients {
-        let root = root(self, call);
-        let useful = leaves.map(|leaves| {
-            leading_to(root, |node| matches!(&*node.content.borrow(), Content::Leaf(id, _) if leaves.contains(id)))
-        });
-        gradients_of_leaves(root, useful.as_ref(), Mode::Consume)
+    pub fn backward_from(&self, dy: &Tensor) -> Gradients {
+        Sweep::from(self, &Var::constant(dy.clone()), "backward_from").gradients(Mode::Consume)
     }
-}
-
-/// The gradients of every leaf by the differentiable backward, keeping the graph: what `gradcheck` compares.
-#[track_caller]
-pub(crate) fn gradients_keeping_graph(y: &Var) -> Gradients {
-    gradients_of_leaves(root(y, "gradcheck"), None, Mode::Graph)
-}
-
-#[track_caller]
-fn gradients_of_leaves(root: &Rc<Node>, useful: Option<&HashSet<u64>>, mode: Mode) -> Gradients {
-    let mut gradients = Gradients::default();
-    let seed = Var::constant(Tensor::ones(root.shape));
-    sweep(root, seed, useful, mode, |node, g| {
-        if let Content::Leaf(id, _) = &*node.content.borrow() {
-            gradients.add(*id, g.value().clone());
-        }
-    });
-    gradients
 }
 
 /// The gradients of a scalar y with respect to `xs` (leaves or any recorded values), as variables which can be
@@ -120,29 +88,194 @@ fn gradients_of_leaves(root: &Rc<Node>, useful: Option<&HashSet<u64>>, mode: Mod
 /// When y is not a single element or not recorded, its graph was consumed, or an x is a constant.
 #[track_caller]
 pub fn grad(y: &Var, xs: &[&Var]) -> Vec<Var> {
-    let root = root(y, "grad");
-    let ids: Vec<u64> =
-        xs.iter().map(|x| x.node().expect("grad: an x is a constant; make it a leaf with Var::input").id).collect();
-    let useful = leading_to(root, |node| ids.contains(&node.id));
-    let mut found: Vec<Option<Var>> = vec![None; xs.len()];
-    let seed = Var::constant(Tensor::ones(y.shape()));
-    sweep(root, seed, Some(&useful), Mode::Graph, |node, g| {
-        for (slot, _) in found.iter_mut().zip(&ids).filter(|(_, id)| **id == node.id) {
-            *slot = Some(g.clone());
-        }
-    });
-    found.into_iter().zip(xs).map(|(g, x)| g.unwrap_or_else(|| Var::constant(Tensor::zeros(x.shape())))).collect()
+    Sweep::of(y, "grad").gradients_of(xs, Mode::Graph)
 }
 
+/// As [`grad`], of Σ dy·y for a value y of any shape. The result can be differentiated with respect to `dy`, too, in which
+/// it is linear.
+///
+/// ```
+/// use glassbox_autograd::{Var, grad_from};
+/// use glassbox_tensor::tensor;
+/// let x = Var::input(tensor![1., 2.]);
+/// let dy = Var::input(tensor![10., 100.]);
+/// let dx = &grad_from(&x.square(), &dy, &[&x])[0]; // dy · 2x
+/// assert_eq!(dx.value(), &tensor![20., 400.]);
+/// assert_eq!(dx.sum_all().backward().of(&dy), &tensor![2., 4.]); // 2x
+/// ```
+///
+/// # Panics
+/// When `dy` has another shape than y, y is not recorded, its graph was consumed, or an x is a constant.
 #[track_caller]
-fn root<'a>(y: &'a Var, call: &str) -> &'a Rc<Node> {
-    let count = y.value().numel();
-    assert!(
-        count == 1,
-        "{call}: shape {:?} has {count} elements, and a gradient is of one; sum or mean first",
-        y.shape()
-    );
-    y.node().unwrap_or_else(|| panic!("{call}: this value depends on no leaf; make one with Var::input or a parameter"))
+pub fn grad_from(y: &Var, dy: &Var, xs: &[&Var]) -> Vec<Var> {
+    Sweep::from(y, dy, "grad_from").gradients_of(xs, Mode::Graph)
+}
+
+/// The gradients of every leaf by the differentiable backward, keeping the graph: what `gradcheck` compares.
+#[track_caller]
+pub(crate) fn gradients_keeping_graph(y: &Var) -> Gradients {
+    Sweep::of(y, "gradcheck").gradients(Mode::Graph)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Mode {
+    /// Gradients are constants, and the graph is freed on the way.
+    Consume,
+    /// Gradients are constants, and the graph stays.
+    Keep,
+    /// Gradients are recorded, and the graph stays.
+    Graph,
+}
+
+/// What a sweep begins with.
+pub(crate) struct Sweep<'a> {
+    root: &'a Rc<Node>,
+    seed: Var,
+    /// The nodes through which something wanted is reached; `None` for all.
+    useful: Option<HashSet<u64>>,
+}
+
+impl<'a> Sweep<'a> {
+    /// From a scalar.
+    #[track_caller]
+    pub(crate) fn of(y: &'a Var, call: &str) -> Self {
+        let count = y.value().numel();
+        assert!(
+            count == 1,
+            "{call}: shape {:?} has {count} elements, and a gradient is of one; sum or mean first, or say with backward_from \
+             or grad_from what the gradient of each is",
+            y.shape()
+        );
+        Self::from(y, &Var::constant(Tensor::ones(y.shape())), call)
+    }
+
+    /// From a value of any shape whose gradient is `dy`.
+    #[track_caller]
+    pub(crate) fn from(y: &'a Var, dy: &Var, call: &str) -> Self {
+        let (is, was) = (dy.shape(), y.shape());
+        assert!(is == was, "{call}: dy {is:?} is not of the shape of y {was:?}; each element of y has one gradient");
+        let root = y.node().unwrap_or_else(|| {
+            panic!("{call}: this value depends on no leaf; make one with Var::input or a parameter")
+        });
+        Sweep { root, seed: dy.clone(), useful: None }
+    }
+
+    /// Only through nodes that lead to a target.
+    pub(crate) fn towards(self, is_target: impl Fn(&Node) -> bool) -> Self {
+        let useful = Some(leading_to(self.root, is_target));
+        Sweep { useful, ..self }
+    }
+
+    /// To every leaf.
+    #[track_caller]
+    fn gradients(self, mode: Mode) -> Gradients {
+        let mut gradients = Gradients::default();
+        self.run(mode, |node, g| gradients.collect(node, g));
+        gradients
+    }
+
+    /// To these values; zeros for those that it doesn't come to.
+    #[track_caller]
+    pub(crate) fn gradients_of(self, xs: &[&Var], mode: Mode) -> Vec<Var> {
+        let id = |x: &&Var| x.node().expect("grad: an x is a constant; make it a leaf with Var::input").id;
+        let ids: Vec<u64> = xs.iter().map(id).collect();
+        let mut found: Vec<Option<Var>> = vec![None; xs.len()];
+        self.towards(|node| ids.contains(&node.id)).run(mode, |node, g| {
+            for (slot, _) in found.iter_mut().zip(&ids).filter(|(_, id)| **id == node.id) {
+                *slot = Some(g.clone());
+            }
+        });
+        found.into_iter().zip(xs).map(|(g, x)| g.unwrap_or_else(|| Var::constant(Tensor::zeros(x.shape())))).collect()
+    }
+
+    /// Calls `arrived` with every node's finished gradient, from the root down.
+    #[track_caller]
+    pub(crate) fn run(self, mode: Mode, mut arrived: impl FnMut(&Node, &Var)) {
+        let wanted = |node: &Rc<Node>| self.useful.as_ref().is_none_or(|ids| ids.contains(&node.id));
+        let mut pending: BTreeMap<u64, (Rc<Node>, Var)> = BTreeMap::new();
+        if wanted(self.root) {
+            pending.insert(self.root.id, (self.root.clone(), self.seed));
+        }
+        while let Some((_, (node, dy))) = pending.pop_last() {
+            let dy = hook::run(&node, dy);
+            arrived(&node, &dy);
+            checkpoint::restore(&node);
+            let taken = if mode == Mode::Consume { take_record(&node) } else { None };
+            let content = node.content.borrow();
+            let record = match (&taken, &*content) {
+                (Some(record), _) => record,
+                (None, Content::Op(record)) => record,
+                (None, Content::Leaf(_)) => continue,
+                (None, Content::Consumed) => panic!(
+                    "backward: part of this graph was consumed by an earlier backward; run forward again, or use grad(), \
+                     which keeps the graph"
+                ),
+            };
+            let needs: Inline<bool> = record.inputs.iter().map(|edge| edge.node.as_ref().is_some_and(wanted)).collect();
+            if !needs.contains(&true) {
+                continue;
+            }
+            let grads = backward(&node, record, &dy, &needs, mode == Mode::Graph);
+            drop(dy);
+            for (i, (edge, g)) in record.inputs.iter().zip(grads.0).enumerate().filter(|(i, _)| needs[*i]) {
+                let name = record.applied.entry().name();
+                let g = g.unwrap_or_else(|| panic!("{name}: backward gave no gradient for input {i}, which needs one"));
+                assert!(
+                    g.shape() == &*edge.shape,
+                    "{name}: backward gave input {i} of shape {:?} a gradient of shape {:?}",
+                    edge.shape,
+                    g.shape()
+                );
+                let parent = edge.node.as_ref().expect("an input that needs a gradient has a node");
+                match pending.get_mut(&parent.id) {
+                    None => drop(pending.insert(parent.id, (parent.clone(), g))),
+                    Some((_, sum)) => add(parent, sum, g, mode),
+                }
+            }
+        }
+    }
+}
+
+/// One operation's gradients.
+#[track_caller]
+fn backward(node: &Rc<Node>, record: &Record, dy: &Var, needs: &[bool], graph: bool) -> Grads {
+    if let Some(refusal) = record.applied.refusal() {
+        panic!("{refusal}");
+    }
+    let grads = anomaly::not_inside(|| record.applied.backward(node, &record.inputs, dy, needs, graph));
+    anomaly::check_backward(node, record, dy, &grads);
+    match record.applied.entry().derivatives() {
+        Derivatives::Once(reason) if graph => once::guard(grads, record, dy, reason),
+        _ => grads,
+    }
+}
+
+/// sum += g
+#[track_caller]
+fn add(node: &Node, sum: &mut Var, g: Var, mode: Mode) {
+    let before = anomaly::is_on().then(|| sum.value().clone());
+    if mode == Mode::Graph {
+        *sum = anomaly::not_inside(|| &*sum + &g);
+    } else {
+        let mut total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
+        total += g.value();
+        *sum = Var::constant(total);
+    }
+    if let Some(before) = before {
+        anomaly::check_sum(node, [&before, g.value()], sum.value());
+    }
+}
+
+/// Takes what a node recorded; a leaf keeps its identity.
+fn take_record(node: &Node) -> Option<Record> {
+    let mut content = node.content.borrow_mut();
+    match &*content {
+        Content::Op(_) => match std::mem::replace(&mut *content, Content::Consumed) {
+            Content::Op(record) => Some(record),
+            _ => unreachable!("matched above"),
+        },
+        _ => None,
+    }
 }
 
 /// All nodes that y depends on, itself included, in the order of their creation.
@@ -176,77 +309,4 @@ fn leading_to(root: &Rc<Node>, is_target: impl Fn(&Node) -> bool) -> HashSet<u64
         }
     }
     useful
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mode {
-    /// Gradients are constants, and the graph is freed on the way.
-    Consume,
-    /// Gradients are recorded, and the graph stays.
-    Graph,
-}
-
-/// Calls `arrived` with every node's finished gradient, from the root down.
-#[track_caller]
-fn sweep(root: &Rc<Node>, seed: Var, useful: Option<&HashSet<u64>>, mode: Mode, mut arrived: impl FnMut(&Node, &Var)) {
-    let wanted = |node: &Rc<Node>| useful.is_none_or(|ids| ids.contains(&node.id));
-    let mut pending: BTreeMap<u64, (Rc<Node>, Var)> = BTreeMap::new();
-    if wanted(root) {
-        pending.insert(root.id, (root.clone(), seed));
-    }
-    while let Some((_, (node, dy))) = pending.pop_last() {
-        arrived(&node, &dy);
-        let taken = match mode {
-            Mode::Consume => take_record(&node),
-            Mode::Graph => None,
-        };
-        let content = node.content.borrow();
-        let record = match (&taken, &*content) {
-            (Some(record), _) => record,
-            (None, Content::Op(record)) => record,
-            (None, Content::Leaf(..)) => continue,
-            (None, Content::Consumed) => panic!(
-                "backward: part of this graph was consumed by an earlier backward; run forward again, or use grad(), \
-                 which keeps the graph"
-            ),
-        };
-        let needs: Inline<bool> = record.inputs.iter().map(|edge| edge.node.as_ref().is_some_and(wanted)).collect();
-        if !needs.contains(&true) {
-            continue;
-        }
-        let grads = record.applied.backward(&node, &record.inputs, &dy, &needs, mode == Mode::Graph);
-        drop(dy);
-        for (i, (edge, g)) in record.inputs.iter().zip(grads.0).enumerate().filter(|(i, _)| needs[*i]) {
-            let name = record.applied.name();
-            let g = g.unwrap_or_else(|| panic!("{name}: backward gave no gradient for input {i}, which needs one"));
-            assert!(
-                g.shape() == &*edge.shape,
-                "{name}: backward gave input {i} of shape {:?} a gradient of shape {:?}",
-                edge.shape,
-                g.shape()
-            );
-            let parent = edge.node.as_ref().expect("an input that needs a gradient has a node");
-            match pending.get_mut(&parent.id) {
-                None => drop(pending.insert(parent.id, (parent.clone(), g))),
-                Some((_, sum)) if mode == Mode::Graph => *sum = &*sum + &g,
-                Some((_, sum)) => {
-                    let mut total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
-                    total += g.value();
-                    *sum = Var::constant(total);
-                }
-            }
-        }
-    }
-}
-
-/// Takes what a node recorded; a leaf keeps its identity.
-fn take_record(node: &Node) -> Option<Record> {
-    let mut content = node.content.borrow_mut();
-    match &*content {
-        Content::Op(_) => match std::mem::replace(&mut *content, Content::Consumed) {
-            Content::Op(record) => Some(record),
-            _ => unreachable!("matched above"),
-        },
-        _ => None,
-    }
 }

@@ -1,11 +1,10 @@
-//! `Var`: a tensor with a place in the graph, and the graph itself.
+//! `Var`: a tensor with a place in the graph.
 
-use crate::op::{Grads, Inline, Keep, Kept, KeptVars, Op};
+use crate::node::{Content, Node, record};
+use crate::op::{Inline, Op};
 use glassbox_tensor::Tensor;
-use glassbox_tensor::shape::Dims;
-use ndarray::ArrayD;
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The identity of a leaf: what a gradient is asked for by. A parameter keeps its own for life; using it twice in one
@@ -35,114 +34,6 @@ pub struct Var {
     node: Option<Rc<Node>>,
 }
 
-/// A place in the graph.
-pub(crate) struct Node {
-    /// Grows with each node of this thread, so it is a topological order: a node's inputs have smaller ids.
-    pub(crate) id: u64,
-    pub(crate) shape: Dims,
-    pub(crate) content: RefCell<Content>,
-}
-
-pub(crate) enum Content {
-    /// The identity; and the value, while tracing for a replay in f64.
-    Leaf(LeafId, Option<Tensor>),
-    Op(Record),
-    /// A sweep has taken what was here.
-    Consumed,
-}
-
-/// One application of an operation.
-pub(crate) struct Record {
-    pub(crate) inputs: Vec<Edge>,
-    pub(crate) applied: Box<dyn Applied>,
-}
-
-/// An input of a recorded operation.
-pub(crate) struct Edge {
-    /// Its node; `None` for a constant.
-    pub(crate) node: Option<Rc<Node>>,
-    pub(crate) shape: Dims,
-    /// Its value, where backward reads it.
-    pub(crate) kept: Option<Tensor>,
-    /// A constant's value, while tracing for a replay in f64.
-    pub(crate) constant: Option<Tensor>,
-}
-
-/// An operation with what it kept, behind one type for all.
-pub(crate) trait Applied {
-    fn name(&self) -> &'static str;
-    fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads;
-    /// The value in f64: of the reference, or of the function whose derivative the gradient is, where that is another one.
-    fn replay(&self, inputs: &[ArrayD<f64>], surrogate: bool) -> ArrayD<f64>;
-}
-
-struct ApplyOf<O: Op> {
-    op: O,
-    extra: O::Extra,
-    /// A tensor, not a `Var`: that would be a cycle which never frees.
-    output: Option<Tensor>,
-}
-
-impl<O: Op> Applied for ApplyOf<O> {
-    fn name(&self) -> &'static str {
-        O::INFO.name
-    }
-
-    fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads {
-        let kept =
-            Kept { vars: kept_vars(O::INFO.name, node, inputs, self.output.as_ref(), graph), extra: &self.extra };
-        if !graph && let Some(grads) = self.op.backward_fused(&kept, dy.value(), needs) {
-            return grads.into_constants();
-        }
-        self.op.backward(&kept, dy, needs)
-    }
-
-    fn replay(&self, inputs: &[ArrayD<f64>], surrogate: bool) -> ArrayD<f64> {
-        let other = if surrogate { self.op.surrogate(inputs) } else { None };
-        other.unwrap_or_else(|| (O::INFO.reference)(&self.op, inputs))
-    }
-}
-
-/// The kept tensors as variables: in their places in the graph, or as constants.
-fn kept_vars<'a>(
-    name: &'static str,
-    node: &Rc<Node>,
-    edges: &'a [Edge],
-    output: Option<&Tensor>,
-    graph: bool,
-) -> KeptVars<'a> {
-    let var = |value: &Tensor, node: Option<&Rc<Node>>| Var {
-        value: value.clone(),
-        node: if graph { node.cloned() } else { None },
-    };
-    let inputs = edges.iter().map(|edge| edge.kept.as_ref().map(|value| var(value, edge.node.as_ref()))).collect();
-    KeptVars { name, edges, inputs, output: output.map(|value| var(value, Some(node))) }
-}
-
-thread_local! {
-    static NEXT_NODE: Cell<u64> = const { Cell::new(0) };
-    static TRACING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs `f` while every leaf holds its value and every recorded operation its constant inputs, so that the graph can be
-/// replayed.
-pub(crate) fn traced<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            TRACING.set(self.0);
-        }
-    }
-    let _restore = Restore(TRACING.replace(true));
-    f()
-}
-
-fn new_node(shape: &[usize], content: Content) -> Rc<Node> {
-    let id = NEXT_NODE.get();
-    NEXT_NODE.set(id + 1);
-    Rc::new(Node { id, shape: Dims::new(shape), content: RefCell::new(content) })
-}
-
 impl Var {
     /// A tensor outside the graph.
     ///
@@ -155,6 +46,11 @@ impl Var {
         Var { value, node: None }
     }
 
+    /// A value and its place in the graph.
+    pub(crate) fn at(value: Tensor, node: Option<Rc<Node>>) -> Var {
+        Var { value, node }
+    }
+
     /// A leaf of a given identity.
     ///
     /// ```
@@ -164,9 +60,9 @@ impl Var {
     /// let y = (&Var::leaf(id, w.clone()) * &Var::leaf(id, w)).sum_all(); // w²
     /// assert_eq!(y.backward().get(id), Some(&tensor![4.])); // 2w: both uses in one gradient
     /// ```
+    #[track_caller]
     pub fn leaf(id: LeafId, value: Tensor) -> Var {
-        let traced = TRACING.get().then(|| value.clone());
-        let node = new_node(value.shape(), Content::Leaf(id, traced));
+        let node = Node::new(value.shape(), Content::Leaf(id));
         Var { value, node: Some(node) }
     }
 
@@ -178,6 +74,7 @@ impl Var {
     /// let x = Var::input(tensor![3.]);
     /// assert_eq!(x.square().sum_all().backward().of(&x), &tensor![6.]);
     /// ```
+    #[track_caller]
     pub fn input(value: Tensor) -> Var {
         Var::leaf(LeafId::fresh(), value)
     }
@@ -277,9 +174,30 @@ impl Var {
     /// ```
     pub fn leaf_id(&self) -> Option<LeafId> {
         match &*self.node.as_ref()?.content.borrow() {
-            Content::Leaf(id, _) => Some(*id),
+            Content::Leaf(id) => Some(*id),
             _ => None,
         }
+    }
+
+    /// With a name, by which pictures of the graph, traces and anomaly reports call this place; every clone sees it. A
+    /// constant has no place in the graph, and keeps no name.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Var, graph_text};
+    /// use glassbox_tensor::tensor;
+    /// let w = Var::input(tensor![1., 2.]).named("w");
+    /// assert_eq!(graph_text(&w.exp()), "%0 = leaf w  [2]\n%1 = exp(w)  [2]\n");
+    /// ```
+    pub fn named(self, name: impl Into<Arc<str>>) -> Var {
+        if let Some(node) = &self.node {
+            node.notes.borrow_mut().get_or_insert_default().name = Some(name.into());
+        }
+        self
+    }
+
+    /// Its name, if it has one.
+    pub fn name(&self) -> Option<Arc<str>> {
+        self.node.as_ref()?.name()
     }
 
     pub(crate) fn node(&self) -> Option<&Rc<Node>> {
@@ -343,48 +261,6 @@ fn values<'a>(inputs: &[&'a Var]) -> Inline<&'a Tensor> {
     inputs.iter().map(|x| &x.value).collect()
 }
 
-/// The value with its place in the graph, if an input has one.
-fn record<O: Op>(op: O, inputs: &[&Var], value: Tensor, extra: O::Extra) -> Var {
-    let needs: Inline<bool> = inputs.iter().map(|x| x.node.is_some()).collect();
-    if !needs.contains(&true) {
-        return Var::constant(value);
-    }
-    let keep = op.keep(&needs);
-    let output = keep.keeps_output().then(|| value.clone());
-    let node = new_node(value.shape(), Content::Op(edges(inputs, keep, Box::new(ApplyOf { op, extra, output }))));
-    Var { value, node: Some(node) }
-}
-
-fn edges(inputs: &[&Var], keep: Keep, applied: Box<dyn Applied>) -> Record {
-    let tracing = TRACING.get();
-    let edge = |(i, x): (usize, &&Var)| Edge {
-        node: x.node.clone(),
-        shape: Dims::new(x.shape()),
-        kept: keep.keeps_input(i).then(|| x.value.clone()),
-        constant: (tracing && x.node.is_none()).then(|| x.value.clone()),
-    };
-    Record { inputs: inputs.iter().enumerate().map(edge).collect(), applied }
-}
-
-/// Frees a chain of nodes in a loop: recursion would overflow the stack of a graph a million nodes deep.
-impl Drop for Node {
-    fn drop(&mut self) {
-        fn take(content: &mut Content, pending: &mut Vec<Rc<Node>>) {
-            if let Content::Op(record) = content {
-                pending.extend(record.inputs.drain(..).filter_map(|edge| edge.node));
-            }
-        }
-        let mut pending = Vec::new();
-        take(self.content.get_mut(), &mut pending);
-        while let Some(node) = pending.pop() {
-            // The last owner takes the node's inputs, so that its own drop finds none.
-            if let Some(mut node) = Rc::into_inner(node) {
-                take(node.content.get_mut(), &mut pending);
-            }
-        }
-    }
-}
-
 impl std::fmt::Display for Var {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.value.fmt(f)
@@ -397,8 +273,8 @@ impl std::fmt::Debug for Var {
         let from = match self.node.as_ref().map(|node| node.content.borrow()) {
             None => "constant".to_string(),
             Some(content) => match &*content {
-                Content::Leaf(id, _) => format!("leaf {}", id.0),
-                Content::Op(record) => format!("from {}", record.applied.name()),
+                Content::Leaf(id) => format!("leaf {}", id.0),
+                Content::Op(record) => format!("from {}", record.applied.entry().name()),
                 Content::Consumed => "its graph was consumed by backward".to_string(),
             },
         };

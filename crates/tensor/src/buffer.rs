@@ -123,6 +123,7 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), held: 0 });
 static HITS: AtomicU64 = AtomicU64::new(0);
 static MISSES: AtomicU64 = AtomicU64::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static COPIED: Cell<u64> = const { Cell::new(0) };
@@ -134,7 +135,8 @@ fn pool_enabled() -> bool {
 }
 
 fn take(capacity: usize) -> NonNull<f32> {
-    LIVE.fetch_add(4 * capacity, Relaxed);
+    let live = LIVE.fetch_add(4 * capacity, Relaxed) + 4 * capacity;
+    PEAK.fetch_max(live, Relaxed);
     if pool_enabled() {
         let mut pool = POOL.lock().expect("no panic happens while the pool is locked");
         if let Some(address) = pool.free.get_mut(size_class(capacity).0).and_then(Vec::pop) {
@@ -179,6 +181,8 @@ pub struct PoolStats {
     pub misses: u64,
     /// Bytes in buffers that are in use.
     pub live_bytes: usize,
+    /// The most that were in use at once, since the start or the last [`reset_peak_bytes`].
+    pub peak_bytes: usize,
     /// Bytes waiting to be reused.
     pub held_bytes: usize,
 }
@@ -194,7 +198,18 @@ pub struct PoolStats {
 /// ```
 pub fn pool_stats() -> PoolStats {
     let held_bytes = POOL.lock().map(|pool| pool.held).unwrap_or(0);
-    PoolStats { hits: HITS.load(Relaxed), misses: MISSES.load(Relaxed), live_bytes: LIVE.load(Relaxed), held_bytes }
+    PoolStats {
+        hits: HITS.load(Relaxed),
+        misses: MISSES.load(Relaxed),
+        live_bytes: LIVE.load(Relaxed),
+        peak_bytes: PEAK.load(Relaxed),
+        held_bytes,
+    }
+}
+
+/// Begins to measure [`PoolStats::peak_bytes`] anew, from what is in use now.
+pub fn reset_peak_bytes() {
+    PEAK.store(LIVE.load(Relaxed), Relaxed);
 }
 
 /// Counts a copy of so many floats that copy-on-write made.

@@ -46,6 +46,7 @@ impl Var {
     /// assert_eq!((&(3.0 * &x) - 1.0).value(), y.value()); // the same in two passes
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![3., 3.]);
     /// ```
+    #[track_caller]
     pub fn affine(&self, scale: f32, shift: f32) -> Var {
         apply(Affine { scale, shift }, [self])
     }
@@ -56,6 +57,7 @@ macro_rules! with_numbers {
     ($($trait:ident $method:ident |$x:ident, $c:ident| $right:expr, $left:expr;)+) => {$(
         impl std::ops::$trait<f32> for &Var {
             type Output = Var;
+            #[track_caller]
             fn $method(self, $c: f32) -> Var {
                 let $x = self;
                 $right
@@ -63,6 +65,7 @@ macro_rules! with_numbers {
         }
         impl std::ops::$trait<&Var> for f32 {
             type Output = Var;
+            #[track_caller]
             fn $method(self, $x: &Var) -> Var {
                 let $c = self;
                 $left

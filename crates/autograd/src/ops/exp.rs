@@ -38,6 +38,7 @@ impl Var {
     /// let grads = x.exp().sum_all().backward();
     /// assert_close!(grads.of(&x), tensor![1., 2.7182818]);
     /// ```
+    #[track_caller]
     pub fn exp(&self) -> Var {
         apply(Exp, [self])
     }

@@ -39,6 +39,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 1.3862944]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![1., 0.25]);
     /// ```
+    #[track_caller]
     pub fn ln(&self) -> Var {
         apply(Ln, [self])
     }

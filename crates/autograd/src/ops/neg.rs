@@ -31,6 +31,7 @@ impl Op for Neg {
 impl std::ops::Neg for &Var {
     type Output = Var;
     /// −x.
+    #[track_caller]
     fn neg(self) -> Var {
         apply(Neg, [self])
     }

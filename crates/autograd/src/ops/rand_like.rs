@@ -48,6 +48,7 @@ impl Var {
     /// assert_eq!(y.value(), x.rand_like(Key::new(1)).value());
     /// assert_eq!(y.value().at([1, 0]), Key::new(1).uniform(3));
     /// ```
+    #[track_caller]
     pub fn rand_like(&self, key: Key) -> Var {
         Var::constant(RandLike { key }.forward(&[self.value()]).0)
     }

@@ -48,6 +48,7 @@ impl Var {
     /// assert_eq!(y.value(), x.randn_like(Key::new(1)).value());
     /// assert_eq!(y.value().at([1, 0]), Key::new(1).normal(3));
     /// ```
+    #[track_caller]
     pub fn randn_like(&self, key: Key) -> Var {
         Var::constant(RandnLike { key }.forward(&[self.value()]).0)
     }

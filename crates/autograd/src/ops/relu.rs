@@ -64,6 +64,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![0., 0., 2.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![0., 0., 1.]);
     /// ```
+    #[track_caller]
     pub fn relu(&self) -> Var {
         apply(Relu, [self])
     }

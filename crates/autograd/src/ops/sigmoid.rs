@@ -55,6 +55,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0.5, 0.7310586]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.25, 0.19661193]);
     /// ```
+    #[track_caller]
     pub fn sigmoid(&self) -> Var {
         apply(Sigmoid, [self])
     }

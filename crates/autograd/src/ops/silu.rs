@@ -49,6 +49,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 0.7310586]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.5, 0.92767054]);
     /// ```
+    #[track_caller]
     pub fn silu(&self) -> Var {
         apply(Silu, [self])
     }

@@ -65,6 +65,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0.6931472, 100.]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.5, 1.]);
     /// ```
+    #[track_caller]
     pub fn softplus(&self) -> Var {
         apply(Softplus, [self])
     }

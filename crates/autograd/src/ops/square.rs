@@ -64,6 +64,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![9., 1.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![6., -2.]);
     /// ```
+    #[track_caller]
     pub fn square(&self) -> Var {
         apply(Square, [self])
     }

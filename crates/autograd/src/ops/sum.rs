@@ -56,6 +56,7 @@ impl Var {
     }
 
     /// The sum of all elements, without axes.
+    #[track_caller]
     pub fn sum_all(&self) -> Var {
         self.sum(&axes::all(self.rank()), false)
     }

@@ -57,6 +57,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 0.76159416]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![1., 0.41997434]);
     /// ```
+    #[track_caller]
     pub fn tanh(&self) -> Var {
         apply(Tanh, [self])
     }

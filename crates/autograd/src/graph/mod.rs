@@ -1,0 +1,153 @@
+//! The graph, looked at from outside: as text, as DOT, as a picture, and what it costs.
+
+mod dot;
+mod layout;
+mod svg;
+
+pub use dot::graph_dot;
+pub use svg::{GraphTooLarge, graph_svg};
+
+use crate::info::Cost;
+use crate::node::{Content, Node};
+use crate::registry::OpEntry;
+use crate::sweep::ancestors;
+use crate::var::Var;
+use glassbox_tensor::shape::Dims;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// One node of a graph, as all pictures show it.
+pub(crate) struct Item {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) shape: Dims,
+    pub(crate) kind: Kind,
+    pub(crate) inputs: Vec<Source>,
+}
+
+pub(crate) enum Kind {
+    Leaf,
+    /// With the operation's value, as Rust prints it.
+    Op(&'static dyn OpEntry, String),
+    Consumed,
+}
+
+/// Where an input comes from.
+pub(crate) enum Source {
+    /// The node of this number.
+    Node(usize),
+    Constant(Dims),
+}
+
+impl Item {
+    /// The operation's name, or what else it is.
+    pub(crate) fn what(&self) -> &'static str {
+        match self.kind {
+            Kind::Leaf => "leaf",
+            Kind::Op(op, _) => op.name(),
+            Kind::Consumed => "consumed by backward",
+        }
+    }
+
+    /// Its name, or its number.
+    pub(crate) fn called(&self, number: usize) -> String {
+        self.name.as_ref().map_or(format!("%{number}"), |name| name.to_string())
+    }
+}
+
+/// All nodes that `root` depends on, itself last: numbered in the order of their creation.
+pub(crate) fn list(root: &Rc<Node>) -> Vec<Item> {
+    let nodes = ancestors(root);
+    let numbers: HashMap<u64, usize> = nodes.iter().enumerate().map(|(number, node)| (node.id, number)).collect();
+    let item = |node: &Rc<Node>| {
+        let mut inputs = Vec::new();
+        let kind = match &*node.content.borrow() {
+            Content::Leaf(_) => Kind::Leaf,
+            Content::Consumed => Kind::Consumed,
+            Content::Op(record) => {
+                inputs.extend(record.inputs.iter().map(|edge| match &edge.node {
+                    Some(from) => Source::Node(numbers[&from.id]),
+                    None => Source::Constant(edge.shape),
+                }));
+                Kind::Op(record.applied.entry(), record.applied.describe())
+            }
+        };
+        Item { name: node.name(), shape: node.shape, kind, inputs }
+    };
+    nodes.iter().map(item).collect()
+}
+
+/// The graph that `y` was computed by, one line a node in the order of computation: leaves by their names, constants by
+/// their shapes.
+///
+/// ```
+/// use glassbox_autograd::{Var, graph_text};
+/// use glassbox_tensor::tensor;
+/// let w = Var::input(tensor![1., 2.]).named("w");
+/// let text = graph_text(&(&w.exp() * &Var::constant(tensor![3., 4.])).sum_all());
+/// assert_eq!(text, "\
+/// %0 = leaf w                 [2]
+/// %1 = exp(w)                 [2]
+/// %2 = mul(%1, constant [2])  [2]
+/// %3 = sum(%2)                []
+/// ");
+/// ```
+pub fn graph_text(y: &Var) -> String {
+    let Some(root) = y.node() else { return format!("constant {:?}\n", y.shape()) };
+    let items = list(root);
+    let line = |(number, item): (usize, &Item)| {
+        let mut line = format!("%{number} = {}", item.what());
+        if let Kind::Op(..) = item.kind {
+            let input = |source: &Source| match source {
+                Source::Node(from) => items[*from].called(*from),
+                Source::Constant(shape) => format!("constant {shape:?}"),
+            };
+            line.push_str(&format!("({})", item.inputs.iter().map(input).collect::<Vec<_>>().join(", ")));
+        }
+        item.name.iter().for_each(|name| line.push_str(&format!(" {name}")));
+        line
+    };
+    let lines: Vec<String> = items.iter().enumerate().map(line).collect();
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
+    lines.iter().zip(&items).map(|(line, item)| format!("{line:<width$}{:?}\n", item.shape)).collect()
+}
+
+/// What the operations of the graph that `y` was computed by cost together on the way forward, and each kind of
+/// operation with how often it stands there, the most arithmetic first. The graph must not have been consumed; what was
+/// computed from constants alone is not in it.
+///
+/// ```
+/// use glassbox_autograd::{Var, graph_cost};
+/// use glassbox_tensor::Tensor;
+/// let w = Var::input(Tensor::ones([4, 3]));
+/// let cost = graph_cost(&Var::constant(Tensor::ones([2, 4])).matmul(&w).sum_all()); // (2, 4) × (4, 3) -> (2, 3) -> ()
+/// assert_eq!(cost.all.flops, 2 * 2 * 4 * 3 + 6);
+/// assert_eq!(cost.by_operation[0].0, "matmul");
+/// ```
+pub fn graph_cost(y: &Var) -> GraphCost {
+    let mut kinds: HashMap<&'static str, (u64, Cost)> = HashMap::new();
+    for node in y.node().map(ancestors).unwrap_or_default() {
+        let Content::Op(record) = &*node.content.borrow() else { continue };
+        let shapes: Vec<&[usize]> = record.inputs.iter().map(|edge| &*edge.shape).collect();
+        let (times, cost) = kinds.entry(record.applied.entry().name()).or_default();
+        *times += 1;
+        *cost = plus(*cost, record.applied.cost(&shapes));
+    }
+    let all = kinds.values().fold(Cost::default(), |all, (_, cost)| plus(all, *cost));
+    let mut by_operation: Vec<_> = kinds.into_iter().map(|(name, (times, cost))| (name, times, cost)).collect();
+    by_operation.sort_by_key(|(name, _, cost)| (std::cmp::Reverse((cost.flops, cost.bytes)), *name));
+    GraphCost { all, by_operation }
+}
+
+fn plus(a: Cost, b: Cost) -> Cost {
+    Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes }
+}
+
+/// What a graph costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphCost {
+    /// All operations together.
+    pub all: Cost,
+    /// Each kind of operation: its name, how often it stands in the graph, and what all of these cost.
+    pub by_operation: Vec<(&'static str, u64, Cost)>,
+}
