@@ -21,6 +21,7 @@
 //! **Mistakes.** A wrong shape is a mistake in the program: the operation panics at the caller's line, with one sentence
 //! that names the operation, the shapes and the way out.
 
+mod attention;
 mod buffer;
 mod convert;
 mod copy;
@@ -46,6 +47,8 @@ mod tensor;
 pub mod testing;
 
 pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
+pub use attention::{Attention, Sight};
+pub use buffer::{PoolStats, copied_bytes, pool_stats};
 pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, update_n};

@@ -81,6 +81,19 @@ fn tasks_on_pool(tasks: usize, work: usize, task: &(dyn Fn(usize) + Sync)) {
     }
 }
 
+/// Runs `f` on each task, which owns what it writes, on the pool when the work is worth it.
+pub(crate) fn for_each_of<T: Send>(tasks: Vec<T>, work: usize, f: impl Fn(T) + Sync) {
+    if tasks.len() > 1 && worthwhile(work) {
+        let probe = Probe::current();
+        tasks.into_par_iter().with_max_len(1).for_each(|task| {
+            Probe::seen(&probe);
+            f(task)
+        });
+    } else {
+        tasks.into_iter().for_each(f);
+    }
+}
+
 /// Cuts `out` into chunks and runs `task(i, chunk i)` for each, on the pool when the work is worth it.
 ///
 /// ```

@@ -22,7 +22,7 @@ pub(super) fn k_blocks(k: usize) -> impl Iterator<Item = Range<usize>> + Clone {
 
 /// The tile of C that stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TileShape {
+pub(crate) struct TileShape {
     /// Rows at most; fewer at will.
     pub mr: usize,
     /// Columns in vectors; the last tile of a row may be half as wide.
@@ -52,7 +52,7 @@ impl TileShape {
 /// Rows or columns cut into panels: the first `longer` of them have `size` + 1, the others `size`, the last what is left.
 /// Kept so that no place in it costs a division.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Panels {
+pub(crate) struct Panels {
     /// Rows or columns.
     pub total: usize,
     /// Panels.

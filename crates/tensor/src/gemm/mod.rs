@@ -60,7 +60,11 @@ mod view;
 
 pub use batch::sgemm_batch;
 pub use blocking::block_depth;
+pub(crate) use blocking::{Panels, TileShape};
+pub(crate) use pack::pack_panel;
 pub use parallel::sgemm;
+pub(crate) use scratch::with_scratch;
+pub(crate) use tile::{Tile, tile_fn};
 pub use view::{MatMut, MatRef};
 
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.

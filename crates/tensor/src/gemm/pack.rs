@@ -16,7 +16,7 @@ use crate::simd::{Kernel, MAX_LANES, Simd};
 ///
 /// # Panics
 /// When `out` is not exactly `width`·depth long, or `x` has more than `width` rows.
-pub(super) fn pack_panel<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
+pub(crate) fn pack_panel<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
     assert!(x.rows() <= width && out.len() == width * x.cols(), "pack_panel: a panel of another size");
     s.enter(Pack { x, width, out });
 }

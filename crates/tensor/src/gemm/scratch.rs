@@ -14,7 +14,7 @@ thread_local! {
 ///
 /// The buffer leaves the list while it is lent: a thread that waits inside `f` may be given another product by rayon,
 /// which then takes the next buffer. They come back in reverse order, so that each depth finds its own again.
-pub(super) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     if buffer.len() < len + ALIGN_FLOATS {
         buffer = Vec::new(); // free first: its contents need not be carried over

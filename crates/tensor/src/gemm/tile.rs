@@ -32,7 +32,7 @@ use crate::simd::{Isa, Kernel, Simd};
 /// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step + i·a_row`
 /// is valid for reading for each row i below MR and `b + k·b_step` for NV vectors; for each row i below MR, `c + i·c_stride` is valid for
 /// reading and writing `cols` floats, and nobody else touches those meanwhile.
-pub(super) struct Tile<'a> {
+pub(crate) struct Tile<'a> {
     pub k: usize,
     pub a: *const f32,
     pub a_step: usize,
@@ -56,14 +56,14 @@ pub(super) struct Tile<'a> {
 ///
 /// # Safety
 /// The tile's pointers are valid as [`Tile`] says.
-pub(super) type TileFn<S> = unsafe fn(S, Tile<'_>);
+pub(crate) type TileFn<S> = unsafe fn(S, Tile<'_>);
 
 /// The function for tiles of `rows` rows and panels of `width` floats; `packed` says that A's `a_row` is 1.
 ///
 /// # Panics
 /// When the instruction set's table has no such tile.
 #[inline]
-pub(super) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileFn<S> {
+pub(crate) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileFn<S> {
     let wide = width == const { TileShape::of(S::ISA, S::LANES).nr };
     /// A list of heights, for each of the two widths.
     macro_rules! table {

@@ -111,13 +111,13 @@ impl<'a> MatRef<'a> {
 
     /// The floats from element (0, 0) to the end of the buffer. All of the view's elements lie in it.
     #[inline]
-    pub(super) fn data(&self) -> &'a [f32] {
+    pub(crate) fn data(&self) -> &'a [f32] {
         self.data
     }
 
     /// Row `i` where rows are contiguous.
     #[inline]
-    pub(super) fn row(&self, i: usize) -> &'a [f32] {
+    pub(crate) fn row(&self, i: usize) -> &'a [f32] {
         debug_assert!(self.col_stride == 1 || self.cols <= 1);
         &self.data[i * self.row_stride..][..self.cols]
     }
@@ -203,7 +203,7 @@ impl<'a> MatMut<'a> {
     /// # Panics
     /// When they reach beyond the matrix.
     #[inline]
-    pub(super) fn tile_ptr(&mut self, i: Range<usize>, j: Range<usize>) -> *mut f32 {
+    pub(crate) fn tile_ptr(&mut self, i: Range<usize>, j: Range<usize>) -> *mut f32 {
         assert!(i.end <= self.rows && j.end <= self.cols, "MatMut: a tile reaches beyond its matrix");
         // No bounds are at stake: the address is used only for elements of the tile.
         self.data.as_mut_ptr().wrapping_add(i.start * self.row_stride + j.start)

@@ -1,0 +1,267 @@
+//! The backward pass: the tiles of weights once more, from the scores and the logsumexp, and the gradients out of them.
+//!
+//! With x = scale·q·kᵀ + mask, L the logsumexp of its rows, and dy the gradient of y:
+//!
+//! ```text
+//! w = e^(x − L)               the weights, complete at once: no maximum, no sum
+//! dv = wᵀ·dy
+//! dw = dy·vᵀ
+//! dx = w∘(dw − Δ),   Δ = Σⱼ wⱼ·dwⱼ = Σ dy∘y of the row: the softmax's own backward (Dao et al. 2022, B.4)
+//! dq = scale·dx·k,   dk = scale·dxᵀ·q,   dmask = dx
+//! ```
+//!
+//! Blocks of `KEYS` keys are the outer loop and blocks of `QUERIES` queries the inner one: w and dx of such a pair are 64 × 128 floats each and
+//! stay in the second-level cache while the five products are made of them. Inside a pair all products leave out the tiles
+//! that no query sees.
+//!
+//! **The order is fixed**: dk and dv add up the blocks of queries of a head in their order, head after head of a group, and dq the
+//! blocks of keys. Where there are at least `GROUPS` heads of keys, one task has such a head with all of its group, and makes each pair's
+//! weights once. Where there are fewer, tasks have some queries (and make dq) or a block of keys (and make dk and dv), and the weights are
+//! made twice; the sums are the same, and so are their bits.
+
+use super::problem::{Block, Heads, Problem};
+use super::product::{Right, multiply};
+use crate::gemm::{MatMut, MatRef, Panels, TileShape, with_scratch};
+use crate::parallel::for_each_of;
+use crate::simd::{Isa, Kernel, MAX_LANES, Simd, math};
+use std::ops::Range;
+
+/// Keys in a block.
+pub(super) const KEYS: usize = 128;
+/// Queries in a block.
+pub(super) const QUERIES: usize = 64;
+/// Heads of keys from which each is one task.
+const GROUPS: usize = 8;
+
+/// What the backward pass reads besides the inputs: y and dy (B, H, T, Dv), and the logsumexp (B, H, T), row-major.
+#[derive(Clone, Copy)]
+pub(super) struct Back<'a> {
+    pub p: Problem<'a>,
+    pub y: Heads<'a>,
+    pub dy: Heads<'a>,
+    pub logsumexp: &'a [f32],
+}
+
+/// Adds to the row-major gradients, of which any may be missing: dq (B, H, T, D), dk (B, Hkv, S, D) and dv (B, Hkv, S, Dv).
+pub(super) fn backward(
+    back: &Back<'_>,
+    dq: Option<&mut [f32]>,
+    dk: Option<&mut [f32]>,
+    dv: Option<&mut [f32]>,
+) {
+    let p = &back.p;
+    let (t, s, kv_heads) = (p.queries(), p.keys(), p.k.shape[1]);
+    let (heads, group) = (p.batch() * p.heads(), p.group());
+    let mut tasks = Vec::new();
+    let (mut dq, mut dk, mut dv) = (dq, dk, dv);
+    let mut add = |g: Range<usize>, i: Range<usize>, j: Range<usize>, of_q: bool, of_kv: bool| {
+        let (b, first) = (g.start / p.heads(), g.start % p.heads());
+        tasks.push(Task {
+            b,
+            heads: first..first + g.len(),
+            dq: if of_q { take(&mut dq, g.len() * i.len() * p.q.shape[3]) } else { None },
+            dk: if of_kv { take(&mut dk, j.len() * p.k.shape[3]) } else { None },
+            dv: if of_kv { take(&mut dv, j.len() * p.v.shape[3]) } else { None },
+            queries: i,
+            keys: j,
+        });
+    };
+    if p.batch() * kv_heads >= GROUPS {
+        (0..p.batch() * kv_heads).for_each(|g| add(g * group..(g + 1) * group, 0..t, 0..s, true, true));
+    } else {
+        for h in 0..heads {
+            (0..t).step_by(QUERIES).for_each(|i| add(h..h + 1, i..t.min(i + QUERIES), 0..s, true, false));
+        }
+        for g in 0..p.batch() * kv_heads {
+            let group = g * group..(g + 1) * group;
+            (0..s).step_by(KEYS).for_each(|j| add(group.clone(), 0..t, j..s.min(j + KEYS), false, true));
+        }
+    }
+    tasks.retain(|task| task.dq.is_some() || task.dk.is_some() || task.dv.is_some());
+    Isa::current().dispatch(Backward(back, tasks));
+}
+
+/// The first `len` floats, which leave `from`.
+fn take<'a>(from: &mut Option<&'a mut [f32]>, len: usize) -> Option<&'a mut [f32]> {
+    let (now, later) = from.take()?.split_at_mut(len);
+    *from = Some(later);
+    Some(now)
+}
+
+/// Some heads that share their keys, some of their queries, some of their keys.
+struct Task<'a> {
+    b: usize,
+    heads: Range<usize>,
+    queries: Range<usize>,
+    keys: Range<usize>,
+    dq: Option<&'a mut [f32]>,
+    dk: Option<&'a mut [f32]>,
+    dv: Option<&'a mut [f32]>,
+}
+
+struct Backward<'a>(&'a Back<'a>, Vec<Task<'a>>);
+
+impl Kernel for Backward<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Backward(back, tasks) = self;
+        for_each_of(tasks, 5 * back.p.work(), |task| {
+            let len = Scratch::lengths::<S>(&back.p).iter().sum();
+            with_scratch(len, |scratch| s.enter(Run { back, task, scratch }));
+        });
+    }
+}
+
+/// A task with its scratch.
+struct Run<'a> {
+    back: &'a Back<'a>,
+    task: Task<'a>,
+    scratch: &'a mut [f32],
+}
+
+/// What a pair of blocks needs: kᵀ and vᵀ packed; w and dx; and the last panels of k, q and dy.
+pub(super) struct Scratch<'a> {
+    pub kt: &'a mut [f32],
+    pub vt: &'a mut [f32],
+    pub w: &'a mut [f32],
+    pub dx: &'a mut [f32],
+    k: &'a mut [f32],
+    q: &'a mut [f32],
+    dy: &'a mut [f32],
+}
+
+impl<'a> Scratch<'a> {
+    pub fn lengths<S: Simd>(p: &Problem<'_>) -> [usize; 7] {
+        let (keys, queries) = (p.keys().min(KEYS), p.queries().min(QUERIES));
+        let pair = queries * Self::stride::<S>(p);
+        let tail = |depth| Right::tail_len::<S>(depth);
+        let [kt, vt] = [p.k.shape[3], p.v.shape[3]].map(|d| Right::transposed_len::<S>(keys, d));
+        [kt, vt, pair, pair, tail(keys), tail(queries), tail(queries)]
+    }
+    /// From a row of w or dx to the next.
+    pub fn stride<S: Simd>(p: &Problem<'_>) -> usize {
+        p.keys().min(KEYS).next_multiple_of(TileShape::of(S::ISA, S::LANES).nr)
+    }
+    pub fn new<S: Simd>(p: &Problem<'_>, scratch: &'a mut [f32]) -> Self {
+        let mut rest = Some(scratch);
+        let [kt, vt, w, dx, k, q, dy] = Self::lengths::<S>(p).map(|len| take(&mut rest, len).expect("always some"));
+        Scratch { kt, vt, w, dx, k, q, dy }
+    }
+}
+
+impl Kernel for Run<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Run { back, task: Task { b, heads, queries, keys, mut dq, mut dk, mut dv }, scratch } = self;
+        let p = &back.p;
+        let (stride, mr) = (Scratch::stride::<S>(p), TileShape::of(S::ISA, S::LANES).mr);
+        let Scratch { kt, vt, w, dx, k: k_tail, q: q_tail, dy: dy_tail } = Scratch::new::<S>(p, scratch);
+        let (d, dv_cols, kv) = (p.q.shape[3], p.v.shape[3], heads.start / p.group());
+        let for_keys = dk.is_some() || dv.is_some();
+        for start in keys.clone().step_by(KEYS) {
+            let keys_here = start..keys.end.min(start + KEYS);
+            let k = p.k.head(b, kv).block(start, 0, keys_here.len(), d);
+            let v = p.v.head(b, kv).block(start, 0, keys_here.len(), dv_cols);
+            let (kt, vt) = (Right::transposed(s, k, kt), Right::transposed(s, v, vt));
+            let k = Right::in_place(s, k, k_tail);
+            let seeing = p.sight.queries_of_all(&keys_here, p.queries(), p.keys());
+            for h in heads.clone() {
+                let block = Block { problem: p, b, h, keys: keys_here.clone(), kt };
+                for first in queries.clone().step_by(QUERIES) {
+                    let i = first..queries.end.min(first + QUERIES);
+                    if i.start.max(seeing.start) >= i.end.min(seeing.end) {
+                        continue;
+                    }
+                    // 1. w and dx, a tile of queries at a time, and dq from it
+                    let tiles = Panels::balanced(i.len(), mr);
+                    for r in (0..tiles.count).map(|t| tiles.range(t)) {
+                        let i = first + r.start..first + r.end;
+                        let seen = block.seen(&i);
+                        if seen.is_empty() {
+                            continue;
+                        }
+                        let (w, dx) = (&mut w[r.start * stride..], &mut dx[r.start * stride..]);
+                        let cover = weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, p.scale);
+                        if for_keys {
+                            for row in 0..i.len() {
+                                for x in [&mut *w, &mut *dx] {
+                                    x[row * stride..][..cover.0].fill(0.0);
+                                    x[row * stride..][cover.1..stride].fill(0.0);
+                                }
+                            }
+                        }
+                        if let Some(dq) = &mut dq {
+                            let row = (h - heads.start) * queries.len() + i.start - queries.start;
+                            let mut dq = MatMut::row_major(&mut dq[row * d..], i.len(), d);
+                            let dx = MatRef::new(&dx[seen.start..], i.len(), seen.len(), stride, 1);
+                            multiply(s, dx, &k, seen.start, 0..d, &mut dq, true); // (rows, keys) × (keys, D)
+                        }
+                    }
+                    if !for_keys {
+                        continue;
+                    }
+                    // 2. dk and dv, a tile of keys at a time
+                    let q = Right::in_place(s, p.q.head(b, h).block(first, 0, i.len(), d), q_tail);
+                    let dy = Right::in_place(s, back.dy.head(b, h).block(first, 0, i.len(), dv_cols), dy_tail);
+                    let tiles = Panels::balanced(keys_here.len(), mr);
+                    for r in (0..tiles.count).map(|t| tiles.range(t)) {
+                        let seeing = p.sight.queries_of_all(&(start + r.start..start + r.end), p.queries(), p.keys());
+                        let (from, to) = (seeing.start.max(i.start), seeing.end.min(i.end));
+                        if from >= to {
+                            continue;
+                        }
+                        let (at, row) = ((from - first) * stride + r.start, start - keys.start + r.start);
+                        for (x, right, grad, cols) in [(&*w, &dy, &mut dv, dv_cols), (&*dx, &q, &mut dk, d)] {
+                            if let Some(grad) = grad {
+                                let mut grad = MatMut::row_major(&mut grad[row * cols..], r.len(), cols);
+                                let x = MatRef::new(&x[at..], r.len(), to - from, 1, stride);
+                                multiply(s, x, right, from - first, 0..cols, &mut grad, true); // (keys, rows) × (rows, D)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// w and scale·dx of the queries `i`, at most a tile, for the keys `seen` of the block and around them up to whole vectors: the range that it
+/// returns. Both are 0 where a query doesn't see a key.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "two matrices and what they are made of")]
+pub(super) fn weights_and_their_gradient<S: Simd>(
+    s: S,
+    back: &Back<'_>,
+    block: &Block<'_>,
+    vt: &Right<'_>,
+    (i, seen): (&Range<usize>, &Range<usize>),
+    (w, dx): (&mut [f32], &mut [f32]),
+    stride: usize,
+    scale: f32,
+) -> (usize, usize) {
+    let (b, h) = (block.b, block.h);
+    let (y, dy) = (back.y.head(b, h), back.dy.head(b, h));
+    let cover = block.scores(s, i, seen, w, stride, &mut [0.0; MAX_LANES]);
+    let dw = &mut MatMut::new(dx, i.len(), stride, stride);
+    multiply(s, dy.block(i.start, 0, i.len(), dy.cols()), vt, 0, seen.clone(), dw, false); // (rows, Dv) × (Dv, keys)
+    let logsumexp = &back.logsumexp[(b * back.p.heads() + h) * back.p.queries()..][i.clone()];
+    for r in 0..i.len() {
+        let (y, dy) = if y.cols() == 0 { (&[][..], &[][..]) } else { (y.row(i.start + r), dy.row(i.start + r)) };
+        let mut sum = s.splat(0.0);
+        for d in (0..y.len()).step_by(S::LANES) {
+            sum = s.mul_add(s.load_part(&dy[d..]), s.load_part(&y[d..]), sum);
+        }
+        let (delta, lse, scale, zero) = (s.splat(s.sum(sum)), s.splat(logsumexp[r]), s.splat(scale), s.splat(0.0));
+        for j in (cover.0..cover.1).step_by(S::LANES) {
+            let (w, dx) = (&mut w[r * stride + j..], &mut dx[r * stride + j..]);
+            let weight = math::exp(s, s.load(w) - lse);
+            let gradient = weight * (s.load(dx) - delta) * scale;
+            s.store(w, weight);
+            // A weight of 0 passes nothing on, not even NaN.
+            s.store(dx, s.select(s.eq(weight, zero), zero, gradient));
+        }
+    }
+    cover
+}

@@ -1,0 +1,107 @@
+//! The gradient of a learned mask, such as a bias that depends on the distance: dx, added up over whatever the mask was repeated along.
+//!
+//! It has the mask's own size and no other memory of that order is needed: a task owns some rows of the mask and goes through all batches, heads
+//! and queries that read them, in their order. It costs the scores and dw once more, two products.
+
+use super::backward::{Back, KEYS, QUERIES, Scratch, weights_and_their_gradient};
+use super::problem::Block;
+use super::product::Right;
+use crate::gemm::{Panels, TileShape, with_scratch};
+use crate::parallel::for_each_of;
+use crate::simd::{Isa, Kernel, Simd};
+use std::ops::Range;
+
+/// Adds dmask to `dmask`, row-major of `shape`, whose axes are those of (B, H, T, S) or 1.
+pub(super) fn mask_gradient(back: &Back<'_>, shape: [usize; 4], dmask: &mut [f32]) {
+    let [batches, heads, rows, cols] = shape;
+    let mut tasks = Vec::new();
+    let mut rest = dmask;
+    for b in range_of(batches, back.p.batch()) {
+        for h in range_of(heads, back.p.heads()) {
+            for first in (0..rows).step_by(QUERIES) {
+                let len = rows.min(first + QUERIES) - first;
+                let queries = if rows == 1 { 0..back.p.queries() } else { first..first + len };
+                let (now, later) = rest.split_at_mut(len * cols);
+                tasks.push(Task { b: b.clone(), h: h.clone(), queries, repeated: rows == 1, cols, dmask: now });
+                rest = later;
+            }
+        }
+    }
+    Isa::current().dispatch(MaskGradient(back, tasks));
+}
+
+/// What each of the mask's entries along an axis serves: itself alone, or all `count`.
+fn range_of(axis: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    (0..axis).map(move |i| if axis == 1 { 0..count } else { i..i + 1 })
+}
+
+/// Some rows of the mask, with all that reads them.
+struct Task<'a> {
+    b: Range<usize>,
+    h: Range<usize>,
+    queries: Range<usize>,
+    /// Whether all queries share one row.
+    repeated: bool,
+    /// S, or 1 where all keys share one number.
+    cols: usize,
+    dmask: &'a mut [f32],
+}
+
+struct MaskGradient<'a>(&'a Back<'a>, Vec<Task<'a>>);
+
+impl Kernel for MaskGradient<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let MaskGradient(back, tasks) = self;
+        for_each_of(tasks, 2 * back.p.work(), |task| {
+            let len = Scratch::lengths::<S>(&back.p).iter().sum();
+            with_scratch(len, |scratch| s.enter(Run { back, task, scratch }));
+        });
+    }
+}
+
+struct Run<'a> {
+    back: &'a Back<'a>,
+    task: Task<'a>,
+    scratch: &'a mut [f32],
+}
+
+impl Kernel for Run<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Run { back, task, scratch } = self;
+        let p = &back.p;
+        let (stride, mr) = (Scratch::stride::<S>(p), TileShape::of(S::ISA, S::LANES).mr);
+        let Scratch { kt, vt, w, dx, .. } = Scratch::new::<S>(p, scratch);
+        let tiles = Panels::balanced(task.queries.len(), mr);
+        for (b, h) in task.b.clone().flat_map(|b| task.h.clone().map(move |h| (b, h))) {
+            let (k, v) = (p.k.head(b, h / p.group()), p.v.head(b, h / p.group()));
+            for start in (0..p.keys()).step_by(KEYS) {
+                let keys = start..p.keys().min(start + KEYS);
+                let kt = Right::transposed(s, k.block(start, 0, keys.len(), k.cols()), kt);
+                let vt = Right::transposed(s, v.block(start, 0, keys.len(), v.cols()), vt);
+                let block = Block { problem: p, b, h, keys: keys.clone(), kt };
+                for r in (0..tiles.count).map(|t| tiles.range(t)) {
+                    let i = task.queries.start + r.start..task.queries.start + r.end;
+                    let seen = block.seen(&i);
+                    if seen.is_empty() {
+                        continue;
+                    }
+                    weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, 1.0);
+                    for row in r {
+                        let dx = &dx[(row - (i.start - task.queries.start)) * stride..][seen.clone()];
+                        let row = if task.repeated { 0 } else { row };
+                        if task.cols == 1 {
+                            task.dmask[row] += dx.iter().sum::<f32>();
+                        } else {
+                            let dmask = &mut task.dmask[row * task.cols + keys.start + seen.start..];
+                            dmask.iter_mut().zip(dx).for_each(|(sum, dx)| *sum += dx);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

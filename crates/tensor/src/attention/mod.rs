@@ -1,0 +1,143 @@
+//! Attention that never holds the T × S matrix of its weights.
+
+mod backward;
+mod forward;
+mod mask_gradient;
+mod naive;
+mod problem;
+mod product;
+mod sight;
+#[cfg(test)]
+mod tests;
+
+pub use sight::Sight;
+
+use crate::shape::broadcast;
+use crate::tensor::Tensor;
+use problem::{Heads, Mask, Problem};
+
+/// One call of attention: what it reads. The mathematics and the bounds stand at the head of the [module](self).
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'a> {
+    /// Queries (B, H, T, D).
+    pub q: &'a Tensor,
+    /// Keys (B, Hkv, S, D); Hkv divides H.
+    pub k: &'a Tensor,
+    /// Values (B, Hkv, S, Dv).
+    pub v: &'a Tensor,
+    /// Added to the scores, broadcast to (B, H, T, S); −∞ hides a key.
+    pub mask: Option<&'a Tensor>,
+    /// Which keys a query sees by its position.
+    pub sight: Sight,
+    /// What q·k is multiplied by; 1/√D usually.
+    pub scale: f32,
+}
+
+impl Attention<'_> {
+    /// y (B, H, T, Dv), and the logsumexp of each query's scores (B, H, T), which [`backward`](Self::backward) wants: ∞ for a query that sees nothing.
+    ///
+    /// # Panics
+    /// When shapes don't fit together.
+    #[track_caller]
+    pub fn forward(&self) -> (Tensor, Tensor) {
+        self.check();
+        let (shape, dv) = (self.q.shape(), self.v.shape()[3]);
+        let mut y = Tensor::for_overwrite(&[shape[0], shape[1], shape[2], dv]);
+        let mut logsumexp = Tensor::for_overwrite(&shape[..3]);
+        self.with_problem(|p| forward::forward(p, y.make_mut(), logsumexp.make_mut()));
+        (y, logsumexp)
+    }
+
+    /// The gradients of q, k, v and the mask that `needs` asks for, given what [`forward`](Self::forward) returned and `dy`, the gradient of y.
+    ///
+    /// # Panics
+    /// When shapes don't fit together.
+    #[track_caller]
+    pub fn backward(&self, y: &Tensor, logsumexp: &Tensor, dy: &Tensor, needs: [bool; 4]) -> [Option<Tensor>; 4] {
+        self.check();
+        assert!(
+            y.shape() == dy.shape() && logsumexp.shape() == &y.shape()[..3],
+            "attention: y {:?}, its logsumexp {:?} and dy {:?} are not of one call",
+            y.shape(),
+            logsumexp.shape(),
+            dy.shape()
+        );
+        let zeros = |need: bool, x: &Tensor| need.then(|| Tensor::zeros(x.shape()));
+        let (mut dq, mut dk, mut dv) = (zeros(needs[0], self.q), zeros(needs[1], self.k), zeros(needs[2], self.v));
+        let mut dmask = self.mask.and_then(|mask| zeros(needs[3], mask));
+        let (y, dy, logsumexp) = (rows_in_one_piece(y), rows_in_one_piece(dy), logsumexp.contiguous());
+        self.with_problem(|p| {
+            let logsumexp = logsumexp.as_slice().expect("contiguous");
+            let back = backward::Back { p: *p, y: heads(&y), dy: heads(&dy), logsumexp };
+            let [dq, dk, dv] = [&mut dq, &mut dk, &mut dv].map(|grad| grad.as_mut().map(Tensor::make_mut));
+            backward::backward(&back, dq, dk, dv);
+            if let Some(dmask) = &mut dmask {
+                let mut shape = [1; 4];
+                shape[4 - dmask.rank()..].copy_from_slice(dmask.shape());
+                mask_gradient::mask_gradient(&back, shape, dmask.make_mut());
+            }
+        });
+        [dq, dk, dv, dmask]
+    }
+
+    fn with_problem<R>(&self, f: impl FnOnce(&Problem<'_>) -> R) -> R {
+        let [q, k, v] = [self.q, self.k, self.v].map(rows_in_one_piece);
+        let scores = self.scores_shape();
+        let mask = self.mask.map(|mask| {
+            if mask.strides_under(&scores)[3] <= 1 { mask.clone() } else { mask.contiguous() }
+        });
+        let mask = mask.as_ref().map(|mask| {
+            let strides = mask.strides_under(&scores);
+            Mask { data: mask.memory(), strides: (&*strides).try_into().expect("four axes") }
+        });
+        f(&Problem { q: heads(&q), k: heads(&k), v: heads(&v), mask, sight: self.sight, scale: self.scale })
+    }
+
+    /// (B, H, T, S).
+    fn scores_shape(&self) -> [usize; 4] {
+        let q = self.q.shape();
+        [q[0], q[1], q[2], self.k.shape()[2]]
+    }
+
+    #[track_caller]
+    fn check(&self) {
+        let (q, k, v) = (self.q.shape(), self.k.shape(), self.v.shape());
+        for (name, x, axes) in [("q", q, "(B, H, T, D)"), ("k", k, "(B, Hkv, S, D)"), ("v", v, "(B, Hkv, S, Dv)")] {
+            let n = x.len();
+            assert!(n == 4, "attention: {name} {x:?} has {n} axes; it is {axes}: give it the missing ones with unsqueeze");
+        }
+        assert!(q[3] == k[3], "attention: q {q:?} has rows of {}, k {k:?} of {}; a score is the product of two of one length", q[3], k[3]);
+        assert!(q[0] == k[0], "attention: q {q:?} has a batch of {}, k {k:?} of {}; expand the smaller one", q[0], k[0]);
+        assert!(
+            k[..3] == v[..3],
+            "attention: k {k:?} and v {v:?} differ before their last axis; each key has one value"
+        );
+        assert!(
+            if k[1] == 0 { q[1] == 0 } else { q[1].is_multiple_of(k[1]) },
+            "attention: {} heads of q {q:?} can't share {} of k {k:?} evenly; H is a multiple of Hkv",
+            q[1],
+            k[1]
+        );
+        if let Some(mask) = self.mask {
+            let (mask, scores) = (mask.shape(), self.scores_shape());
+            let fits = broadcast(mask, &scores).is_some_and(|both| *both == scores);
+            assert!(fits, "attention: mask {mask:?} can't be repeated to the scores {scores:?}, which are (B, H, T, S)");
+        }
+        if let Some(window) = self.sight.window {
+            assert!(self.sight.causal, "attention: a window of {window} keys ends at the query's own; set causal: true with it");
+            assert!(window > 0, "attention: a window of 0 keys hides all; 1 is the query's own, None has no limit");
+        }
+        let scale = self.scale;
+        assert!(scale.is_finite(), "attention: scale {scale} is not finite; 1/√D is usual");
+    }
+}
+
+/// The tensor itself where each row of its last axis lies in one piece, or else a copy.
+fn rows_in_one_piece(x: &Tensor) -> Tensor {
+    if x.shape()[3] <= 1 || x.strides()[3] == 1 { x.clone() } else { x.contiguous() }
+}
+
+fn heads(x: &Tensor) -> Heads<'_> {
+    let four = |dims: &[usize]| dims.try_into().expect("four axes");
+    Heads { data: x.memory(), shape: four(x.shape()), strides: four(x.strides()) }
+}
