@@ -25,6 +25,7 @@ mod attention;
 mod buffer;
 mod convert;
 mod copy;
+mod einsum;
 mod gather;
 pub mod gemm;
 mod ids;

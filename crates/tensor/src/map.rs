@@ -116,7 +116,6 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
     }
     /// Halves the arrays until they are one chunk long; the borders depend on the length alone. Without an observer of
     /// the workers all stays on this thread.
-    #[expect(clippy::type_complexity, reason = "one step, as it is; a name for its type would have one use")]
     fn split<const M: usize, const N: usize>(
         step: UpdateStretch<'_, M, N>,
         state: [&mut [f32]; M],

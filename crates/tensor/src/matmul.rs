@@ -74,10 +74,16 @@ fn matrix<'a>(x: &'a Tensor, batch: &[usize], i: usize) -> MatRef<'a> {
 /// When the inputs don't fit, with a sentence that says how they would.
 #[track_caller]
 pub fn matmul_shape(a: &[usize], b: &[usize]) -> Dims {
-    assert!(
-        a.len() >= 2 && b.len() >= 2,
-        "matmul: lhs {a:?} × rhs {b:?}: both need two axes or more; reshape a vector"
-    );
+    for (name, x) in [("lhs", a), ("rhs", b)] {
+        match *x {
+            [] => panic!("matmul: lhs {a:?} × rhs {b:?}: {name} is a single number; multiply by it with *"),
+            [n] => {
+                let matrix = if name == "lhs" { [1, n] } else { [n, 1] };
+                panic!("matmul: lhs {a:?} × rhs {b:?}: {name} is a vector; reshape it to {matrix:?}");
+            }
+            _ => {}
+        }
+    }
     let (batch_a, [_, inner_a]) = a.split_last_chunk::<2>().expect("two axes or more");
     let (batch_b, [inner_b, n]) = b.split_last_chunk::<2>().expect("two axes or more");
     if inner_a != inner_b {

@@ -163,9 +163,7 @@ fn matmul_says_how_it_would_fit() {
         || x(&[32, 784]).matmul(&x(&[128, 784])),
     );
     refuses("matmul: inner dimensions differ: lhs [2, 3] × rhs [4, 5] (3 ≠ 4)", || x(&[2, 3]).matmul(&x(&[4, 5])));
-    refuses("matmul: lhs [3] × rhs [3, 2]: both need two axes or more; reshape a vector", || {
-        x(&[3]).matmul(&x(&[3, 2]))
-    });
+    refuses("matmul: lhs [3] × rhs [3, 2]: lhs is a vector; reshape it to [1, 3]", || x(&[3]).matmul(&x(&[3, 2])));
     refuses("matmul: batch axes of lhs [2, 3, 4] and rhs [5, 4, 3] don't broadcast", || {
         x(&[2, 3, 4]).matmul(&x(&[5, 4, 3]))
     });

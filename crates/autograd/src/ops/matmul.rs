@@ -29,7 +29,16 @@ impl Op for MatMul {
 
     fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, needs: &[bool]) -> Grads {
         let da = needs[0].then(|| dy.matmul(&kept.x(1).t()).sum_to(kept.shape(0))); // (…, M, N) × (…, N, K) -> (…, M, K)
-        let db = needs[1].then(|| kept.x(0).t().matmul(dy).sum_to(kept.shape(1))); // (…, K, M) × (…, M, N) -> (…, K, N)
+        let db = needs[1].then(|| {
+            let (a, b) = (kept.shape(0), kept.shape(1));
+            if b.len() == 2 && a.len() > 2 {
+                // One b for the whole batch: the batch is only more rows, and its sum is made inside one product.
+                let [k, n] = [b[0], b[1]];
+                let rows = a[..a.len() - 1].iter().product();
+                return kept.x(0).reshape([rows, k]).t().matmul(&dy.reshape([rows, n])); // (K, R) × (R, N) -> (K, N)
+            }
+            kept.x(0).t().matmul(dy).sum_to(b) // (…, K, M) × (…, M, N) -> (…, K, N)
+        });
         [da, db].into()
     }
 }
@@ -102,7 +111,15 @@ pub static INFO: OpInfo<MatMul> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3])).matmul(&Var::constant(Tensor::ones([3, 2])))),
-            says: "matmul: lhs [3] × rhs [3, 2]: both need two axes or more; reshape a vector",
+            says: "matmul: lhs [3] × rhs [3, 2]: lhs is a vector; reshape it to [1, 3]",
+        },
+        Wrong {
+            call: || drop(Var::constant(Tensor::ones([2, 3])).matmul(&Var::constant(Tensor::ones([3])))),
+            says: "matmul: lhs [2, 3] × rhs [3]: rhs is a vector; reshape it to [3, 1]",
+        },
+        Wrong {
+            call: || drop(Var::constant(Tensor::ones([2, 3])).matmul(&Var::constant(Tensor::scalar(2.0)))),
+            says: "matmul: lhs [2, 3] × rhs []: rhs is a single number; multiply by it with *",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3, 3])).matmul(&Var::constant(Tensor::ones([4, 3, 3])))),

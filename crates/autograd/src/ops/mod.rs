@@ -36,6 +36,7 @@ operations! {
     cat
     compare
     div
+    einsum
     embedding
     exp
     expand
@@ -54,6 +55,7 @@ operations! {
     narrow
     neg
     one_hot
+    outer
     overlap_add
     pad
     permute

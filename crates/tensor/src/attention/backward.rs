@@ -43,12 +43,7 @@ pub(super) struct Back<'a> {
 }
 
 /// Adds to the row-major gradients, of which any may be missing: dq (B, H, T, D), dk (B, Hkv, S, D) and dv (B, Hkv, S, Dv).
-pub(super) fn backward(
-    back: &Back<'_>,
-    dq: Option<&mut [f32]>,
-    dk: Option<&mut [f32]>,
-    dv: Option<&mut [f32]>,
-) {
+pub(super) fn backward(back: &Back<'_>, dq: Option<&mut [f32]>, dk: Option<&mut [f32]>, dv: Option<&mut [f32]>) {
     let p = &back.p;
     let (t, s, kv_heads) = (p.queries(), p.keys(), p.k.shape[1]);
     let (heads, group) = (p.batch() * p.heads(), p.group());
@@ -183,7 +178,8 @@ impl Kernel for Run<'_> {
                             continue;
                         }
                         let (w, dx) = (&mut w[r.start * stride..], &mut dx[r.start * stride..]);
-                        let cover = weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, p.scale);
+                        let cover =
+                            weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, p.scale);
                         if for_keys {
                             for row in 0..i.len() {
                                 for x in [&mut *w, &mut *dx] {

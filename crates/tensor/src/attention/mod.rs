@@ -83,9 +83,8 @@ impl Attention<'_> {
     fn with_problem<R>(&self, f: impl FnOnce(&Problem<'_>) -> R) -> R {
         let [q, k, v] = [self.q, self.k, self.v].map(rows_in_one_piece);
         let scores = self.scores_shape();
-        let mask = self.mask.map(|mask| {
-            if mask.strides_under(&scores)[3] <= 1 { mask.clone() } else { mask.contiguous() }
-        });
+        let mask =
+            self.mask.map(|mask| if mask.strides_under(&scores)[3] <= 1 { mask.clone() } else { mask.contiguous() });
         let mask = mask.as_ref().map(|mask| {
             let strides = mask.strides_under(&scores);
             Mask { data: mask.memory(), strides: (&*strides).try_into().expect("four axes") }
@@ -104,10 +103,23 @@ impl Attention<'_> {
         let (q, k, v) = (self.q.shape(), self.k.shape(), self.v.shape());
         for (name, x, axes) in [("q", q, "(B, H, T, D)"), ("k", k, "(B, Hkv, S, D)"), ("v", v, "(B, Hkv, S, Dv)")] {
             let n = x.len();
-            assert!(n == 4, "attention: {name} {x:?} has {n} axes; it is {axes}: give it the missing ones with unsqueeze");
+            assert!(
+                n == 4,
+                "attention: {name} {x:?} has {n} axes; it is {axes}: give it the missing ones with unsqueeze"
+            );
         }
-        assert!(q[3] == k[3], "attention: q {q:?} has rows of {}, k {k:?} of {}; a score is the product of two of one length", q[3], k[3]);
-        assert!(q[0] == k[0], "attention: q {q:?} has a batch of {}, k {k:?} of {}; expand the smaller one", q[0], k[0]);
+        assert!(
+            q[3] == k[3],
+            "attention: q {q:?} has rows of {}, k {k:?} of {}; a score is the product of two of one length",
+            q[3],
+            k[3]
+        );
+        assert!(
+            q[0] == k[0],
+            "attention: q {q:?} has a batch of {}, k {k:?} of {}; expand the smaller one",
+            q[0],
+            k[0]
+        );
         assert!(
             k[..3] == v[..3],
             "attention: k {k:?} and v {v:?} differ before their last axis; each key has one value"
@@ -121,10 +133,16 @@ impl Attention<'_> {
         if let Some(mask) = self.mask {
             let (mask, scores) = (mask.shape(), self.scores_shape());
             let fits = broadcast(mask, &scores).is_some_and(|both| *both == scores);
-            assert!(fits, "attention: mask {mask:?} can't be repeated to the scores {scores:?}, which are (B, H, T, S)");
+            assert!(
+                fits,
+                "attention: mask {mask:?} can't be repeated to the scores {scores:?}, which are (B, H, T, S)"
+            );
         }
         if let Some(window) = self.sight.window {
-            assert!(self.sight.causal, "attention: a window of {window} keys ends at the query's own; set causal: true with it");
+            assert!(
+                self.sight.causal,
+                "attention: a window of {window} keys ends at the query's own; set causal: true with it"
+            );
             assert!(window > 0, "attention: a window of 0 keys hides all; 1 is the query's own, None has no limit");
         }
         let scale = self.scale;

@@ -71,8 +71,7 @@ mod tests {
                 for i in 0..t {
                     for j in 0..s {
                         let (query, key) = (i + s, j + t); // both counted from t keys before the first
-                        let expected =
-                            !sight.causal || key <= query && sight.window.is_none_or(|w| query < key + w);
+                        let expected = !sight.causal || key <= query && sight.window.is_none_or(|w| query < key + w);
                         assert_eq!(sees(i, j), expected, "{sight:?}: query {i} of {t}, key {j} of {s}");
                     }
                 }

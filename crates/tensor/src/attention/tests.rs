@@ -24,7 +24,8 @@ fn exact(a: &Attention<'_>, dy: &Tensor) -> Exact {
     let mut grads = [q.raw_dim(), k.raw_dim(), v.raw_dim(), ndarray::Dim([nb, nh, t, s])].map(Array4::zeros);
     for (b, h, i) in (0..nb).flat_map(|b| (0..nh).flat_map(move |h| (0..t).map(move |i| (b, h, i)))) {
         let kv = h / (nh / hkv);
-        let visible = a.sight.keys(i, t, s).filter(|&j| mask.as_ref().is_none_or(|m| m[[b, h, i, j]] > f64::NEG_INFINITY));
+        let visible =
+            a.sight.keys(i, t, s).filter(|&j| mask.as_ref().is_none_or(|m| m[[b, h, i, j]] > f64::NEG_INFINITY));
         let x: Vec<(usize, f64)> = visible
             .map(|j| {
                 let product: f64 = (0..d).map(|c| q[[b, h, i, c]] * k[[b, kv, j, c]]).sum();
@@ -34,7 +35,8 @@ fn exact(a: &Attention<'_>, dy: &Tensor) -> Exact {
         let top = x.iter().fold(f64::NEG_INFINITY, |top, x| top.max(x.1));
         let sum: f64 = x.iter().map(|x| (x.1 - top).exp()).sum();
         let w: Vec<(usize, f64)> = x.iter().map(|&(j, x)| (j, (x - top).exp() / sum)).collect();
-        let dw: Vec<f64> = w.iter().map(|&(j, _)| (0..dv_cols).map(|c| dy[[b, h, i, c]] * v[[b, kv, j, c]]).sum()).collect();
+        let dw: Vec<f64> =
+            w.iter().map(|&(j, _)| (0..dv_cols).map(|c| dy[[b, h, i, c]] * v[[b, kv, j, c]]).sum()).collect();
         let delta: f64 = w.iter().zip(&dw).map(|((_, w), dw)| w * dw).sum();
         for (&(j, w), dw) in w.iter().zip(&dw) {
             let dx = w * (dw - delta);
@@ -120,18 +122,18 @@ impl Case {
         for only in 0..4 {
             let alone = a.backward(&y, &logsumexp, &dy, std::array::from_fn(|i| i == only));
             for (i, (alone, all)) in alone.iter().zip(&grads).enumerate() {
-                assert_eq!(alone.as_ref(), all.as_ref().filter(|_| i == only), "{what}: gradient {i}, only {only} wanted");
+                assert_eq!(
+                    alone.as_ref(),
+                    all.as_ref().filter(|_| i == only),
+                    "{what}: gradient {i}, only {only} wanted"
+                );
             }
         }
     }
 }
 
-const SIGHTS: [Sight; 4] = [
-    Sight::ALL,
-    Sight::CAUSAL,
-    Sight { causal: true, window: Some(5) },
-    Sight { causal: true, window: Some(140) },
-];
+const SIGHTS: [Sight; 4] =
+    [Sight::ALL, Sight::CAUSAL, Sight { causal: true, window: Some(5) }, Sight { causal: true, window: Some(140) }];
 
 #[test]
 fn both_passes_agree_with_f64_at_the_borders_of_tiles_and_blocks() {
@@ -156,11 +158,20 @@ fn a_mask_may_be_repeated_along_any_axis() {
         isa.with(|| {
             let (b, h, t, s) = (2, 4, 70, 140);
             let shapes: [&[usize]; 9] = [
-                &[b, h, t, s], &[t, s], &[h, t, s], &[h, 1, s], &[b, 1, 1, s], &[b, 1, t, 1], &[1, 1, t, s], &[1], &[],
+                &[b, h, t, s],
+                &[t, s],
+                &[h, t, s],
+                &[h, 1, s],
+                &[b, 1, 1, s],
+                &[b, 1, t, 1],
+                &[1, 1, t, s],
+                &[1],
+                &[],
             ];
             for (n, shape) in shapes.into_iter().enumerate() {
                 let sight = SIGHTS[n % 4];
-                Case { dims: [b, h, 2, t, s, 8, 8], sight, mask: Some(shape.to_vec()), hides: shape.len() > 1 }.check(isa);
+                Case { dims: [b, h, 2, t, s, 8, 8], sight, mask: Some(shape.to_vec()), hides: shape.len() > 1 }
+                    .check(isa);
             }
         });
     }
@@ -168,7 +179,13 @@ fn a_mask_may_be_repeated_along_any_axis() {
 
 #[test]
 fn nothing_is_also_a_shape() {
-    for dims in [[2, 2, 1, 0, 3, 2, 2], [2, 2, 1, 3, 0, 2, 2], [0, 2, 1, 3, 3, 2, 2], [1, 2, 1, 3, 3, 0, 2], [1, 2, 1, 3, 3, 2, 0]] {
+    for dims in [
+        [2, 2, 1, 0, 3, 2, 2],
+        [2, 2, 1, 3, 0, 2, 2],
+        [0, 2, 1, 3, 3, 2, 2],
+        [1, 2, 1, 3, 3, 0, 2],
+        [1, 2, 1, 3, 3, 2, 0],
+    ] {
         for mask in [None, Some(vec![dims[3], dims[4]])] {
             Case { dims, sight: Sight::CAUSAL, mask, hides: false }.check(Isa::current());
         }
@@ -189,7 +206,10 @@ fn heads_in_any_layout_give_the_bits_of_heads_in_a_row() {
     // (B, T, H, D) in memory, as a projection leaves it; and every row scattered.
     for order in [[0, 2, 1, 3], [0, 1, 3, 2]] {
         let laid = |x: &Tensor| x.permute(&order).contiguous().permute(&order);
-        let other = run([&laid(&q), &laid(&k), &laid(&v), &laid(&dy)], &mask.permute(&[0, 2, 1]).contiguous().permute(&[0, 2, 1]));
+        let other = run(
+            [&laid(&q), &laid(&k), &laid(&v), &laid(&dy)],
+            &mask.permute(&[0, 2, 1]).contiguous().permute(&[0, 2, 1]),
+        );
         assert!(other == plain, "axes {order:?}");
     }
 }
@@ -221,7 +241,10 @@ fn a_query_that_sees_nothing_gets_zeros_and_passes_nothing_on() {
     let [q, k, v, dy] = Case { dims: [1, 1, 1, 5, 3, 4, 4], sight: Sight::CAUSAL, mask: None, hides: false }.inputs();
     let a = Attention { q: &q, k: &k, v: &v, mask: None, sight: Sight::CAUSAL, scale: 1.0 };
     let (y, logsumexp) = a.forward(); // queries 0 and 1 stand before the first key
-    assert_eq!((y.narrow(2, 0, 2).to_vec(), logsumexp.narrow(2, 0, 2).to_vec()), (vec![0.0; 8], vec![f32::INFINITY; 2]));
+    assert_eq!(
+        (y.narrow(2, 0, 2).to_vec(), logsumexp.narrow(2, 0, 2).to_vec()),
+        (vec![0.0; 8], vec![f32::INFINITY; 2])
+    );
     assert_eq!(y.narrow(2, 2, 1).to_vec(), v.narrow(2, 0, 1).to_vec()); // query 2 sees one key
     let grads = a.backward(&y, &logsumexp, &dy, [true; 4]).map(|g| g.map(|g| g.to_vec()));
     assert_eq!(grads[0].as_ref().unwrap()[..8], [0.0; 8]);
@@ -240,7 +263,8 @@ fn what_is_hidden_is_not_read_be_it_nan_or_infinite() {
         isa.with(|| {
             for bad in [f32::NAN, f32::INFINITY] {
                 for which in 0..2 {
-                    let mut x = Case { dims: [1, 2, 2, t, t, 16, 16], sight: Sight::ALL, mask: None, hides: false }.inputs();
+                    let mut x =
+                        Case { dims: [1, 2, 2, t, t, 16, 16], sight: Sight::ALL, mask: None, hides: false }.inputs();
                     let [q, k, v, _] = &x;
                     let clean = Attention { q, k, v, mask: None, sight: Sight::CAUSAL, scale: 0.3 }.forward().0;
                     // Key (or value) `hole` of head 0 turns bad.
@@ -248,8 +272,15 @@ fn what_is_hidden_is_not_read_be_it_nan_or_infinite() {
                     let [q, k, v, _] = &x;
                     let a = Attention { q, k, v, mask: None, sight: Sight::CAUSAL, scale: 0.3 };
                     let y = a.forward().0;
-                    assert_near(&y.select(1, 0).narrow(1, 0, hole), &clean.select(1, 0).narrow(1, 0, hole).to_f64(), "before");
-                    assert!(!y.select(1, 0).narrow(1, hole, 1).to_vec()[0].is_finite(), "{isa:?}: the query that sees it");
+                    assert_near(
+                        &y.select(1, 0).narrow(1, 0, hole),
+                        &clean.select(1, 0).narrow(1, 0, hole).to_f64(),
+                        "before",
+                    );
+                    assert!(
+                        !y.select(1, 0).narrow(1, hole, 1).to_vec()[0].is_finite(),
+                        "{isa:?}: the query that sees it"
+                    );
                     assert_eq!(y.select(1, 1), clean.select(1, 1), "{isa:?}: another head");
                     // A mask hides it from all.
                     let mut mask = Tensor::zeros([t]);
@@ -266,7 +297,12 @@ fn what_is_hidden_is_not_read_be_it_nan_or_infinite() {
 fn bits_do_not_depend_on_threads() {
     use crate::parallel::with_serial_threshold;
     for (b, h, hkv) in [(1, 2, 1), (4, 4, 2)] {
-        let case = Case { dims: [b, h, hkv, 300, 300, 16, 20], sight: Sight::CAUSAL, mask: Some(vec![h, 300, 300]), hides: true };
+        let case = Case {
+            dims: [b, h, hkv, 300, 300, 16, 20],
+            sight: Sight::CAUSAL,
+            mask: Some(vec![h, 300, 300]),
+            hides: true,
+        };
         let ([q, k, v, dy], mask) = (case.inputs(), case.mask());
         let run = || {
             let a = Attention { q: &q, k: &k, v: &v, mask: mask.as_ref(), sight: case.sight, scale: 0.3 };
@@ -284,7 +320,8 @@ fn bits_do_not_depend_on_threads() {
 #[test]
 #[ignore = "prints times"]
 fn times() {
-    let [q, k, v, dy] = Case { dims: [8, 6, 6, 256, 256, 64, 64], sight: Sight::ALL, mask: None, hides: false }.inputs();
+    let [q, k, v, dy] =
+        Case { dims: [8, 6, 6, 256, 256, 64, 64], sight: Sight::ALL, mask: None, hides: false }.inputs();
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
@@ -299,7 +336,11 @@ fn times() {
                     std::hint::black_box(a.backward(&y, &logsumexp, &dy, [true; 4]));
                     backward = backward.min(start.elapsed().as_secs_f64());
                 }
-                println!("{threads} threads, {sight:?}: forward {:.3} ms, backward {:.3} ms", forward * 1e3, backward * 1e3);
+                println!(
+                    "{threads} threads, {sight:?}: forward {:.3} ms, backward {:.3} ms",
+                    forward * 1e3,
+                    backward * 1e3
+                );
             }
         });
     }

@@ -156,6 +156,14 @@ impl Tensor {
         view
     }
 
+    /// The entries whose places on two axes of one length are the same: axis `b` goes, `a` counts both.
+    pub(crate) fn diagonal(&self, a: usize, b: usize) -> Tensor {
+        debug_assert!(a < b && self.shape[a] == self.shape[b]);
+        let mut view = self.clone();
+        view.strides[a] += view.strides[b];
+        Tensor { shape: view.shape.without(b), strides: view.strides.without(b), ..view }
+    }
+
     /// Consecutive pieces of these lengths along `axis`.
     ///
     /// # Panics
