@@ -47,9 +47,8 @@ pub mod simd;
 mod tensor;
 pub mod testing;
 
-pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
 pub use attention::{Attention, Sight};
-pub use buffer::{PoolStats, copied_bytes, pool_stats};
+pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
 pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, update_n};
