@@ -16,6 +16,7 @@ const LOOSER: &[(&str, &str)] = &[
         "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another",
     ),
     ("tanh", "an exponential and a division; a ULP is up to two units"),
+    ("var", "a square counts the rounding of its root twice, and long sums of squares add up to 24 more"),
 ];
 
 /// Operations that can't be differentiated twice, and why.

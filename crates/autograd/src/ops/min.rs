@@ -76,7 +76,8 @@ pub static INFO: OpInfo<Min> = OpInfo {
         })
     },
     sample: |d| {
-        let (shape, axes, keepdim) = sample_axes(d);
+        let shape = [d.dim(), d.dim(), d.dim()];
+        let (axes, keepdim) = sample_axes(d);
         Sample::new(Min { axes, keepdim }, [Input::new(shape)])
     },
     standard: |_| Sample::new(Min { axes: vec![1], keepdim: false }, [Input::new([2048, 2048])]),

@@ -47,6 +47,8 @@ operations! {
     index_select
     linear
     ln
+    log_softmax
+    logsumexp
     matmul
     max
     mean
@@ -54,6 +56,7 @@ operations! {
     mul
     narrow
     neg
+    norm
     one_hot
     outer
     overlap_add
@@ -70,11 +73,13 @@ operations! {
     softmax
     softplus
     square
+    std
     sub
     sum
     tanh
     unfold
     where_cond
+    var
 }
 
 #[cfg(test)]

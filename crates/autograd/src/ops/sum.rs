@@ -84,11 +84,11 @@ pub(super) fn gamma(n: usize) -> f64 {
     n * UNIT / (1.0 - n * UNIT)
 }
 
-/// Three axes, some of which are reduced, in any way of naming them.
-pub(super) fn sample_axes(d: &mut Draw) -> ([usize; 3], Vec<isize>, bool) {
-    let shape = [d.dim(), d.dim(), d.dim()];
-    let axes: &[isize] = [&[0][..], &[1], &[-1], &[0, 2], &[1, -1], &[0, 1, 2], &[]][d.choice(7)];
-    (shape, axes.to_vec(), d.choice(2) == 1)
+/// Some of three axes, in any way of naming them, and whether they stay. The harness' largest samples draw the second and the
+/// third of these, which go beyond a block.
+pub(super) fn sample_axes(d: &mut Draw) -> (Vec<isize>, bool) {
+    let axes: &[isize] = [&[1][..], &[0], &[1, -1], &[-1], &[0, 2], &[0, 1, 2], &[]][d.choice(7)];
+    (axes.to_vec(), d.choice(2) == 1)
 }
 
 /// One operation for each element read; the results are few.
@@ -105,7 +105,8 @@ pub static INFO: OpInfo<Sum> = OpInfo {
     source: "definition; bound: Higham 2002, Accuracy and Stability, section 4.2",
     reference: |op, x| axes::reduce(&x[0], &op.axes, op.keepdim, |x| x.iter().sum()),
     sample: |d| {
-        let (shape, axes, keepdim) = sample_axes(d);
+        let shape = [d.dim(), d.dim(), d.dim()];
+        let (axes, keepdim) = sample_axes(d);
         Sample::new(Sum { axes, keepdim }, [Input::new(shape)])
     },
     standard: |_| Sample::new(Sum { axes: vec![0, 1], keepdim: false }, [Input::new([2048, 2048])]),

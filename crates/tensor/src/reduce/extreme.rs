@@ -17,7 +17,7 @@ impl<const MIN: bool> Extreme<MIN> {
         s.select(s.is_nan(a), a, if MIN { s.min(a, b) } else { s.max(a, b) })
     }
 
-    fn of_scalars(self, a: f32, b: f32) -> f32 {
+    pub(super) fn of_scalars(self, a: f32, b: f32) -> f32 {
         if a.is_nan() || (if MIN { a < b } else { a > b }) { a } else { b }
     }
 

@@ -7,6 +7,9 @@
 
 mod arg;
 mod extreme;
+pub(crate) mod logsumexp;
+pub(crate) mod moments;
+pub(crate) mod norm;
 mod sum;
 
 use crate::parallel::chunks_on_pool;

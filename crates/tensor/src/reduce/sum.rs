@@ -39,6 +39,12 @@ impl UpdateLanes<1, 8> for Itself {
     }
 }
 
+/// Of a row of any length, on this thread.
+#[inline(always)]
+pub(super) fn of_row<S: Simd>(s: S, x: &[f32]) -> f64 {
+    if x.len() < S::LANES { f64::from(x.iter().sum::<f32>()) } else { sum_lanes(s, &Itself, [x])[0] }
+}
+
 impl Fold for Sum {
     type Part = f64;
     type Out = f32;
@@ -49,7 +55,7 @@ impl Fold for Sum {
     }
     #[inline(always)]
     fn row<S: Simd>(self, s: S, x: &[f32], _: usize) -> f64 {
-        if x.len() < S::LANES { f64::from(x.iter().sum::<f32>()) } else { sum_lanes(s, &Itself, [x])[0] }
+        of_row(s, x)
     }
     fn join(self, a: f64, b: f64) -> f64 {
         a + b
