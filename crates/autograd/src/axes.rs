@@ -1,9 +1,7 @@
 //! Axes that are reduced: backward, where a gradient is repeated along them, and in the f64 references.
 
 use crate::var::Var;
-use glassbox_tensor::map_n;
-use glassbox_tensor::shape::axis_index;
-use glassbox_tensor::simd::{Lanes, Simd};
+use glassbox_tensor::{Tensor, shape::axis_index};
 use ndarray::{ArrayD, IxDyn};
 
 /// All axes of that many.
@@ -47,12 +45,5 @@ pub(crate) fn reduce(x: &ArrayD<f64>, axes: &[isize], keepdim: bool, f: impl Fn(
 
 /// y, with 1 where it is 0: what may be divided by where the numerator is 0 too.
 pub(crate) fn nonzero(y: &Var) -> Var {
-    struct IsZero;
-    impl Lanes<1> for IsZero {
-        #[inline(always)]
-        fn lanes<S: Simd>(&self, s: S, [y]: [S::F; 1]) -> S::F {
-            s.select(s.eq(y, s.splat(0.0)), s.splat(1.0), s.splat(0.0))
-        }
-    }
-    y + &Var::constant(map_n(&IsZero, [y.value()]))
+    y + &Var::constant(y.value().equal(&Tensor::scalar(0.0)))
 }

@@ -29,17 +29,12 @@ impl Op for Argmax {
 
     #[track_caller]
     fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
-        (as_tensor(&x[0].argmax(self.axis, self.keepdim)), ())
+        (x[0].argmax(self.axis, self.keepdim).to_tensor(), ())
     }
 
     fn backward(&self, kept: &Kept<'_, ()>, _: &Var, _: &[bool]) -> Grads {
         [Some(Var::constant(Tensor::zeros(kept.shape(0))))].into() // constant, but for jumps
     }
-}
-
-/// Indices as numbers, exact below 2²⁴.
-pub(super) fn as_tensor(ids: &Ids) -> Tensor {
-    Tensor::from_vec(ids.as_slice().iter().map(|&i| i as f32).collect(), ids.shape())
 }
 
 /// Three axes of at least one element, of which one is searched.

@@ -2,7 +2,7 @@
 //!
 //! Registered as [`argmax`](super::argmax) is: its value is the index as an f32, and [`Var::argmin`] gives [`Ids`].
 
-use super::argmax::{as_tensor, sample};
+use super::argmax::sample;
 use super::sum::cost;
 use crate::axes;
 use crate::info::{Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
@@ -29,7 +29,7 @@ impl Op for Argmin {
 
     #[track_caller]
     fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
-        (as_tensor(&x[0].argmin(self.axis, self.keepdim)), ())
+        (x[0].argmin(self.axis, self.keepdim).to_tensor(), ())
     }
 
     fn backward(&self, kept: &Kept<'_, ()>, _: &Var, _: &[bool]) -> Grads {

@@ -61,6 +61,11 @@ impl Case {
         self.option(name).as_f64().unwrap() as f32
     }
 
+    /// The power of a norm, which JSON can't say when it is infinite.
+    pub fn p(&self) -> f32 {
+        self.option("p").as_f64().map_or(f32::INFINITY, |p| p as f32)
+    }
+
     pub fn n(&self, name: &str) -> usize {
         self.option(name).as_u64().unwrap() as usize
     }
