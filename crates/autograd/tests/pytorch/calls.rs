@@ -2,7 +2,7 @@
 
 use crate::fixture::Case;
 use glassbox_autograd::Var;
-use glassbox_tensor::{Ids, Padding};
+use glassbox_tensor::{Ids, Padding, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
@@ -31,6 +31,17 @@ fn as_tensor(ids: Ids) -> Var {
     Var::constant(ids.to_tensor())
 }
 
+fn relation(c: &Case, a: &Var, b: &Var) -> Tensor {
+    match c.text("relation") {
+        "less" => a.less(b),
+        "less_equal" => a.less_equal(b),
+        "greater" => a.greater(b),
+        "greater_equal" => a.greater_equal(b),
+        "equal" => a.equal(b),
+        _ => a.not_equal(b),
+    }
+}
+
 pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
     match c.op.as_str() {
         "add" => &x[0] + &x[1],
@@ -40,9 +51,10 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "bce_with_logits" => x[0].bce_with_logits(&x[1]),
         "cat" => Var::cat(&refs(x), c.axis("axis")),
         "chunk" => x[0].chunk(c.n("n"), c.axis("axis")).remove(c.n("part")),
+        "compare" => Var::constant(relation(c, &x[0], &x[1])),
         "div" => &x[0] / &x[1],
-        "embedding" => x[0].embedding(&ids[0]),
         "einsum" => Var::einsum(c.text("spec"), &x[0], &x[1]),
+        "embedding" => x[0].embedding(&ids[0]),
         "exp" => x[0].exp(),
         "expand" => x[0].expand(&c.sizes("shape")),
         "flip" => x[0].flip(&c.axes("axes")),
@@ -65,9 +77,9 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "neg" => -&x[0],
         "norm" => x[0].norm(c.p(), &c.axes("axes"), c.flag("keepdim")),
         "one_hot" => Var::one_hot(&ids[0], c.n("classes")),
+        "outer" => x[0].outer(&x[1]),
         "overlap_add" => x[0].overlap_add(c.axis("axis"), c.n("step"), c.n("len")),
         "pad" => x[0].pad(&c.pairs("pads"), padding(c)),
-        "outer" => x[0].outer(&x[1]),
         "permute" => x[0].permute(&c.sizes("axes")),
         "relu" => x[0].relu(),
         "reparameterize" => x[0].reparameterize(&x[1], &x[2]),
@@ -90,6 +102,7 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "unfold" => x[0].unfold(c.axis("axis"), c.n("size"), c.n("step")),
         "unsqueeze" => x[0].unsqueeze(c.axis("axis")),
         "var" => x[0].var(&c.axes("axes"), c.n("correction"), c.flag("keepdim")),
+        "where_cond" => Var::where_cond(x[0].value(), &x[1], &x[2]),
         other => panic!("{other}: no call for this operation"),
     }
 }
