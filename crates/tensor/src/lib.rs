@@ -41,9 +41,11 @@ pub mod random;
 mod reduce;
 mod rows;
 mod runs;
+mod scan;
 mod scatter;
 pub mod shape;
 pub mod simd;
+mod sort;
 mod tensor;
 pub mod testing;
 

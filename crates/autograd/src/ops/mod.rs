@@ -35,6 +35,7 @@ operations! {
     bce_with_logits
     cat
     compare
+    cumsum
     div
     einsum
     embedding
@@ -72,11 +73,13 @@ operations! {
     silu
     softmax
     softplus
+    sort
     square
     std
     sub
     sum
     tanh
+    topk
     unfold
     where_cond
     var
