@@ -55,6 +55,7 @@ pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, update_n};
 pub use mask::Comparison;
+pub use map::{map_inplace, map_n, map_to, update_n};
 pub use matmul::matmul_shape;
 pub use rows::{Rows, map_rows};
 pub use runs::Padding;

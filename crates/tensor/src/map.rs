@@ -79,6 +79,40 @@ pub fn map_inplace<const M: usize>(f: &impl UpdateLanes<1, M>, x: &mut Tensor, y
     update_n(f, [x.make_mut()], slices);
 }
 
+/// `(y₀[i], …) = f(x₀[i], …)`: M outputs of N inputs of one shape, where computing them together is cheaper than M times
+/// [`map_n`]. The state that `f` is handed means nothing; it must not be read.
+///
+/// ```
+/// use glassbox_tensor::simd::{Simd, UpdateLanes};
+/// use glassbox_tensor::{map_to, tensor};
+/// /// x + y and x − y
+/// struct SumAndDifference;
+/// impl UpdateLanes<2, 2> for SumAndDifference {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, _: S, _: [S::F; 2], [x, y]: [S::F; 2]) -> [S::F; 2] {
+///         [x + y, x - y]
+///     }
+/// }
+/// let [sum, difference] = map_to(&SumAndDifference, [&tensor![3., 4.], &tensor![1., 1.]]);
+/// assert_eq!((sum, difference), (tensor![4., 5.], tensor![2., 3.]));
+/// ```
+///
+/// # Panics
+/// When the shapes differ.
+#[track_caller]
+pub fn map_to<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, x: [&Tensor; N]) -> [Tensor; M] {
+    let shapes = x.map(Tensor::shape);
+    assert!(
+        shapes.iter().all(|shape| shape == &shapes[0]),
+        "map_to: inputs of the shapes {shapes:?}; all must be equal"
+    );
+    let mut out: [Tensor; M] = std::array::from_fn(|_| Tensor::for_overwrite(shapes[0]));
+    let x = x.map(Tensor::contiguous);
+    let slices = x.each_ref().map(|t| t.as_slice().expect("contiguous"));
+    update_n(f, out.each_mut().map(Tensor::make_mut), slices);
+    out
+}
+
 /// An update in place of M arrays, reading N more, chunk by chunk on the pool: what an optimiser's step is.
 ///
 /// ```

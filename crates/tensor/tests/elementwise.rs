@@ -3,7 +3,7 @@
 mod layouts;
 
 use glassbox_tensor::simd::{Isa, Lanes, Simd, UpdateLanes};
-use glassbox_tensor::{Tensor, copied_bytes, map_inplace, map_n, tensor, update_n};
+use glassbox_tensor::{Tensor, copied_bytes, map_inplace, map_n, tensor, testing, update_n};
 use layouts::{Layout, assert_within_ulp, for_each_isa, layouts, shapes, values};
 use ndarray::{ArrayD, IxDyn};
 use proptest::prelude::*;
@@ -14,14 +14,29 @@ type Unary = (&'static str, fn(&Tensor) -> Tensor, fn(f64) -> f64, f64);
 /// Rounding once from f64 is exact for f32's own operations, so their bound is half a ULP.
 const ROUNDED: f64 = 0.5;
 
-const UNARY: [Unary; 18] = [
+const UNARY: [Unary; 33] = [
     ("neg", |x| -x, |x| -x, 0.0),
     ("exp", Tensor::exp, f64::exp, 2.0),
     ("ln", Tensor::ln, f64::ln, 2.0),
     ("tanh", Tensor::tanh, f64::tanh, 3.0),
     ("sigmoid", Tensor::sigmoid, |x| 1.0 / (1.0 + (-x).exp()), 3.0),
     ("relu", Tensor::relu, |x| if x <= 0.0 { 0.0 } else { x }, 0.0),
-    ("is_positive", Tensor::is_positive, |x| if x > 0.0 { 1.0 } else { 0.0 }, 0.0),
+    ("expm1", Tensor::expm1, f64::exp_m1, 1.5),
+    ("log1p", Tensor::log1p, f64::ln_1p, 1.0),
+    ("sqrt", Tensor::sqrt, f64::sqrt, ROUNDED),
+    ("rsqrt", Tensor::rsqrt, |x| 1.0 / x.sqrt(), 1.5),
+    ("erf", Tensor::erf, testing::erf, 1.3),
+    ("ndtr", Tensor::ndtr, testing::ndtr, 4.5),
+    ("sin", Tensor::sin, f64::sin, 1.5),
+    ("cos", Tensor::cos, f64::cos, 1.5),
+    ("abs", Tensor::abs, f64::abs, 0.0),
+    ("sign", Tensor::sign, |x| f64::from(i8::from(x > 0.0) - i8::from(x < 0.0)), 0.0),
+    ("round", Tensor::round, f64::round_ties_even, 0.0),
+    ("clamp", |x| x.clamp(-0.5, 1.25), |x| if x.is_nan() { x } else { x.clamp(-0.5, 1.25) }, 0.0),
+    ("x^1.7", |x| x.powf(1.7), |x| x.powf(f64::from(1.7f32)), 1.0),
+    ("x^2", |x| x.powf(2.0), |x| x * x, ROUNDED),
+    ("x^0.5", |x| x.powf(0.5), f64::sqrt, ROUNDED),
+    ("x^-1", |x| x.powf(-1.0), |x| 1.0 / x, ROUNDED),
     ("x + c", |x| x + 1.5, |x| x + 1.5, ROUNDED),
     ("c + x", |x| 1.5 + x, |x| 1.5 + x, ROUNDED),
     ("x - c", |x| x - 1.5, |x| x - 1.5, ROUNDED),
@@ -37,11 +52,13 @@ const UNARY: [Unary; 18] = [
 
 type Binary = (&'static str, fn(&Tensor, &Tensor) -> Tensor, fn(f64, f64) -> f64);
 
-const BINARY: [Binary; 4] = [
+const BINARY: [Binary; 6] = [
     ("add", |a, b| a + b, |a, b| a + b),
     ("sub", |a, b| a - b, |a, b| a - b),
     ("mul", |a, b| a * b, |a, b| a * b),
     ("div", |a, b| a / b, |a, b| a / b),
+    ("minimum", Tensor::minimum, |a, b| if a < b { a } else { b }),
+    ("maximum", Tensor::maximum, |a, b| if a > b { a } else { b }),
 ];
 
 /// a where a < b, else b − c: exact comparisons and one rounding, so that the reference is exact on every machine.
@@ -287,13 +304,16 @@ fn nan_infinity_and_zero() {
     let (nan, inf) = (f32::NAN, f32::INFINITY);
     let x = tensor![nan, inf, -inf, 0.0, -0.0, 200.0, -200.0];
     type Case = (&'static str, fn(&Tensor) -> Tensor, [f32; 7]);
-    let cases: [Case; 7] = [
+    let cases: [Case; 10] = [
         ("exp", Tensor::exp, [nan, inf, 0.0, 1.0, 1.0, inf, 0.0]),
         ("ln", Tensor::ln, [nan, inf, nan, -inf, -inf, 5.298_317_4, nan]),
         ("tanh", Tensor::tanh, [nan, 1.0, -1.0, 0.0, -0.0, 1.0, -1.0]),
         ("sigmoid", Tensor::sigmoid, [nan, 1.0, 0.0, 0.5, 0.5, 1.0, 0.0]),
         ("relu", Tensor::relu, [nan, inf, 0.0, 0.0, 0.0, 200.0, 0.0]),
-        ("is_positive", Tensor::is_positive, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]),
+        ("sign", Tensor::sign, [0.0, 1.0, -1.0, 0.0, 0.0, 1.0, -1.0]),
+        ("clamp", |x| x.clamp(-3.0, 4.0), [nan, 4.0, -3.0, 0.0, 0.0, 4.0, -3.0]),
+        ("sqrt", Tensor::sqrt, [nan, inf, nan, 0.0, 0.0, 14.142_136, nan]),
+        ("x^0", |x| x.powf(0.0), [1.0; 7]),
         ("1 / x", |x| 1.0 / x, [nan, 0.0, -0.0, inf, -inf, 0.005, -0.005]),
     ];
     let same = |a: f32, b: f32| (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-6 * b.abs() || a == b;
@@ -309,6 +329,11 @@ fn nan_infinity_and_zero() {
             (&y - &z, [inf, nan, nan, 0.0, 0.0]),
             (&y * &z, [-inf, nan, inf, 0.0, inf]),
             (&y / &z, [nan, nan, nan, nan, 1.0]),
+            (y.minimum(&z), [-inf, nan, -inf, 0.0, 3e38]),
+            (y.maximum(&z), [inf, nan, -inf, 0.0, 3e38]),
+            (z.minimum(&y), [-inf, nan, -inf, 0.0, 3e38]),
+            (z.maximum(&y), [inf, nan, -inf, 0.0, 3e38]),
+            (y.pow(&z), [0.0, nan, 0.0, 1.0, inf]),
         ];
         for (have, want) in tables {
             assert!(have.to_vec().iter().zip(want).all(|(&a, b)| same(a, b)), "{isa:?}: {have}, not {want:?}");

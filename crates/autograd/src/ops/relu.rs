@@ -2,7 +2,7 @@
 //!
 //! ∂y/∂x = 1 where x > 0 and 0 elsewhere; at the kink, 0 is taken, as PyTorch does. x > 0 exactly where y > 0, so the output
 //! is kept and not the input: it is what the next layer keeps anyway. The mask is a constant, since its own derivative
-//! is 0 wherever there is one.
+//! is 0 wherever there is one. Where y is NaN the gradient passes, as in PyTorch: a NaN that forward shows, backward hides not.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
@@ -35,19 +35,19 @@ impl Op for Relu {
     }
 }
 
-/// 1 where y > 0, 0 elsewhere.
+/// 0 where y ≤ 0, 1 elsewhere.
 pub(super) fn mask(y: &Var) -> Var {
-    Var::constant(y.value().is_positive())
+    Var::constant(masked(y.value(), &Tensor::scalar(1.0)))
 }
 
-/// dy where y > 0, 0 elsewhere, in one pass.
+/// 0 where y ≤ 0, dy elsewhere, in one pass.
 pub(super) fn masked(y: &Tensor, dy: &Tensor) -> Tensor {
     struct Masked;
     impl Lanes<2> for Masked {
         #[inline(always)]
         fn lanes<S: Simd>(&self, s: S, [y, dy]: [S::F; 2]) -> S::F {
             let zero = s.splat(0.0);
-            s.select(s.gt(y, zero), dy, zero)
+            s.select(s.le(y, zero), zero, dy)
         }
     }
     map_n(&Masked, [y, dy])
@@ -74,7 +74,7 @@ impl Var {
 pub static INFO: OpInfo<Relu> = OpInfo {
     name: "relu",
     formula: "y = max(x, 0)",
-    gradient: "dx = dy where y > 0, 0 elsewhere",
+    gradient: "dx = 0 where y ≤ 0, dy elsewhere",
     source: "Nair & Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines",
     reference: |_, x| x[0].mapv(|x| if x < 0.0 { 0.0 } else { x }), // and not f64::max, which would swallow NaN
     sample: |d| Sample::new(Relu, [Input::new(d.shape2()).avoiding(&[0.0])]),
