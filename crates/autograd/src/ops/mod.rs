@@ -27,6 +27,7 @@ macro_rules! operations {
 }
 
 operations! {
+    abs
     adam_step
     add
     affine
@@ -38,24 +39,37 @@ operations! {
     cumsum
     div
     einsum
+    clamp
+    cos
+    div
+    elu
     embedding
+    erf
     exp
     expand
+    expm1
     flip
     gather
     gaussian_kl
+    gelu
+    gelu_tanh
     index_add
     index_select
+    leaky_relu
     linear
     ln
     log_softmax
     logsumexp
+    log1p
     matmul
     max
+    maximum
     mean
     min
+    minimum
     mul
     narrow
+    ndtr
     neg
     norm
     one_hot
@@ -63,17 +77,23 @@ operations! {
     overlap_add
     pad
     permute
+    pow
+    powf
     rand_like
     randn_like
     relu
     reparameterize
     reshape
+    rsqrt
     scatter_add
     sigmoid
+    sign
     silu
+    sin
     softmax
     softplus
     sort
+    sqrt
     square
     std
     sub

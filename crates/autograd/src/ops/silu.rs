@@ -3,7 +3,7 @@
 //! dy/dx = σ + x·σ·(1 − σ) = σ + y·(1 − σ). The input is kept: σ is computed again, which is cheaper than a second tensor.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance};
-use crate::op::{Grads, Keep, Kept, Op};
+use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply};
 use glassbox_tensor::simd::{Lanes, Simd, math};
 use glassbox_tensor::{Tensor, map_n};
@@ -15,7 +15,7 @@ pub struct Silu;
 impl Lanes<1> for Silu {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> S::F {
-        x * math::sigmoid(s, x)
+        value_and_slope(s, x).0
     }
 }
 
@@ -36,6 +36,28 @@ impl Op for Silu {
         let y = kept.x(0) * &sigma;
         [Some(dy * &(&sigma + &(&y * &(1.0 - &sigma))))].into()
     }
+
+    fn backward_fused(&self, kept: &Kept<'_, ()>, dy: &Tensor, _: &[bool]) -> Option<TensorGrads> {
+        Some([Some(map_n(&Backward, [kept.x(0).value(), dy]))].into())
+    }
+}
+
+/// dy·(σ + x·σ·(1 − σ))
+struct Backward;
+
+impl Lanes<2> for Backward {
+    #[inline(always)]
+    fn lanes<S: Simd>(&self, s: S, [x, dy]: [S::F; 2]) -> S::F {
+        dy * value_and_slope(s, x).1
+    }
+}
+
+/// x·σ(x), and its derivative.
+#[inline(always)]
+pub(super) fn value_and_slope<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    let sigma = math::sigmoid(s, x);
+    let y = x * sigma;
+    (y, s.mul_add(y, s.splat(1.0) - sigma, sigma))
 }
 
 impl Var {
