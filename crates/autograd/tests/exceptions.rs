@@ -10,6 +10,8 @@ const DEFAULT_UNITS: f64 = 4.0;
 const LOOSER: &[(&str, &str)] = &[
     ("adam_step", "nine roundings, a square root and two divisions follow one another"),
     ("bce_with_logits", "an exponential, a logarithm and two additions follow one another"),
+    ("gelu", "an exponential, a quotient, a polynomial of degree 11 and three products follow one another"),
+    ("ndtr", "an exponential, a quotient, a polynomial of degree 11 and two products follow one another"),
     ("sigmoid", "an exponential within 2 ULP, an addition and a division; a ULP is up to two units"),
     (
         "softmax",
@@ -34,6 +36,7 @@ const NOT_TWICE: &[(&str, &str)] = &[
 const MOSTLY_ZERO: &[(&str, &str)] = &[
     ("max", "the gradient goes to the largest elements alone"),
     ("min", "the gradient goes to the smallest elements alone"),
+    ("sign", "a sign is constant but for its jump"),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ use glassbox_tensor::simd::{Lanes, Simd, math};
 use glassbox_tensor::{Tensor, map_n};
 
 /// u = C1·x + C3·x³: √(8/π), and 0.044715 of it.
-const C1: f32 = 1.595_769_1;
+const C1: f32 = 1.595_769;
 const C3: f32 = 0.071_354_814;
 
 /// y = x·σ(u).

@@ -40,8 +40,10 @@ operations! {
     div
     einsum
     clamp
+    compare
     cos
     div
+    einsum
     elu
     embedding
     erf
@@ -58,9 +60,9 @@ operations! {
     leaky_relu
     linear
     ln
+    log1p
     log_softmax
     logsumexp
-    log1p
     matmul
     max
     maximum
@@ -101,8 +103,8 @@ operations! {
     tanh
     topk
     unfold
-    where_cond
     var
+    where_cond
 }
 
 #[cfg(test)]
