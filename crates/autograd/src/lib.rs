@@ -63,6 +63,7 @@ pub use gradients::Gradients;
 pub use graph::{GraphCost, GraphTooLarge, graph_cost, graph_dot, graph_svg, graph_text};
 pub use hook::Arrival;
 pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+pub use ops::attention::AttentionOptions;
 pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};
 pub use registry::{AnyOp, Closeness, Drawn, Example, OpEntry, Timed};
 pub use sweep::{grad, grad_from};

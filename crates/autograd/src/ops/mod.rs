@@ -33,6 +33,7 @@ operations! {
     affine
     argmax
     argmin
+    attention
     bce_with_logits
     cat
     compare
@@ -87,6 +88,7 @@ operations! {
     reparameterize
     reshape
     rsqrt
+    rotary
     scatter_add
     sigmoid
     sign

@@ -3,6 +3,8 @@
 use crate::fixture::Case;
 use glassbox_autograd::Var;
 use glassbox_tensor::{Ids, Padding, Tensor};
+use glassbox_autograd::{AttentionOptions, Var};
+use glassbox_tensor::{Ids, Padding, Rotary, RotaryLayout};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
@@ -48,6 +50,12 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "affine" => x[0].affine(c.f("scale"), c.f("shift")),
         "argmax" => as_tensor(x[0].argmax(c.axis("axis"), c.flag("keepdim"))),
         "argmin" => as_tensor(x[0].argmin(c.axis("axis"), c.flag("keepdim"))),
+        "attention" => {
+            let n = |name: &str| (!c.is_null(name)).then(|| c.n(name));
+            let scale = (!c.is_null("scale")).then(|| c.f("scale"));
+            let options = AttentionOptions { causal: c.flag("causal"), window: n("window"), scale, mask: x.get(3) };
+            x[0].attention(&x[1], &x[2], options)
+        }
         "bce_with_logits" => x[0].bce_with_logits(&x[1]),
         "cat" => Var::cat(&refs(x), c.axis("axis")),
         "chunk" => x[0].chunk(c.n("n"), c.axis("axis")).remove(c.n("part")),
@@ -84,6 +92,10 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "relu" => x[0].relu(),
         "reparameterize" => x[0].reparameterize(&x[1], &x[2]),
         "reshape" => x[0].reshape(c.sizes("shape")),
+        "rotary" => {
+            let layout = if c.flag("interleaved") { RotaryLayout::Interleaved } else { RotaryLayout::Halves };
+            x[0].rotary(&Rotary::new(16, 8, c.f("base"), layout), c.n("offset"))
+        }
         "scatter_add" => x[0].scatter_add(c.axis("axis"), &ids[0], &x[1]),
         "select" => x[0].select(c.axis("axis"), c.n("index")),
         "sigmoid" => x[0].sigmoid(),

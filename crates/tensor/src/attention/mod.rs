@@ -1,4 +1,53 @@
-//! Attention that never holds the T × S matrix of its weights.
+//! Attention that never holds the T × S matrix of its weights (Vaswani et al. 2017; Dao et al. 2022, *FlashAttention*).
+//!
+//! For each batch, head and query, with the keys j that it sees:
+//!
+//! ```text
+//! x(j) = scale·(q·k(j)) + mask(j)            the scores
+//! w(j) = e^x(j) / Σ e^x                      the weights, which add up to 1
+//! y    = Σ w(j)·v(j)
+//! L    = ln Σ e^x                            the logsumexp, kept for the way back
+//! ```
+//!
+//! | file | thought |
+//! | --- | --- |
+//! | `sight.rs` | which keys a query sees by its position: causal, windowed |
+//! | `naive.rs` | the definition, a query at a time |
+//! | `forward.rs` | tiles of scores, the softmax online |
+//! | `backward.rs` | the weights once more from L, and dq, dk, dv out of them |
+//! | `mask_gradient.rs` | dmask |
+//! | `problem.rs`, `product.rs` | what all of these read; their matrix products |
+//!
+//! **What is hidden.** A key is hidden from a query by its position (`Sight`) or by a mask of −∞; of a hidden key nothing reaches y,
+//! be it NaN. A query that sees no key gets y = 0 and passes no gradient on (PyTorch: NaN up to version 2.4, zeros from
+//! 2.5 on). The mask is added to the scores, as PyTorch does with a float mask; for one of ones and zeros m, where 0 hides, hand over
+//! `m.ln()`: ln 1 = 0, ln 0 = −∞.
+//!
+//! **What it costs.** Two products of T × S × D in the forward pass and five in the backward pass, half of each where attention
+//! is causal. Memory is that of the inputs and the output, and L.
+//!
+//! # How far it may be off
+//!
+//! Let u = 2⁻²⁴, γₙ = n·u/(1 − n·u), A(j) = |scale|·Σ|q·k(j)| + |mask(j)|, and X the largest score. Then
+//!
+//! 1. A score is a sum of D products, times scale, plus the mask: each term takes part in at most D + 2 roundings, so
+//!    |x̂ − x| ≤ ε(j) = γ(D+2)·A(j).
+//! 2. A weight e^(x̂ − m) has a rounded exponent, off by u·|x̂ − m|, and an exponential within 1 ULP, 2u at most. Blocks of 256 keys raise
+//!    m step by step, and each of these N = ⌈S/256⌉ steps multiplies by a factor e^(m − m') with the same two errors and one more
+//!    rounding; the steps add up to the final m − x̂ whatever they were. The final m is no score's own error: a shift of all scores
+//!    alike leaves the weights as they are. Nor need it be X, but it is no more than max ε away.
+//! 3. The numerator Σ e·v and the denominator Σ e add S terms in some order: S roundings for each term with its product, N more from block to
+//!    block. Division and product are 2 more.
+//!
+//! So each term of both sums is off by at most the share
+//!
+//! r(j) = exp(ε(j) + u·(X − x(j) + 2·max ε) + u·(S + 4N + 4)) − 1,
+//!
+//! and a quotient whose terms are off by shares r of weights w is off by
+//!
+//! |ŷ − y| ≤ (Σ w·r·|v| + Σ w·r · Σ w·|v|) / (1 − Σ w·r), and 2⁻¹⁴⁹·(N + 3)·(S + Σ|v|) where something underflows.
+//!
+//! The operation's tests hold every element to this bound, on every instruction set.
 
 mod backward;
 mod forward;
@@ -132,11 +181,15 @@ impl Attention<'_> {
         );
         if let Some(mask) = self.mask {
             let (mask, scores) = (mask.shape(), self.scores_shape());
-            let fits = broadcast(mask, &scores).is_some_and(|both| *both == scores);
-            assert!(
-                fits,
-                "attention: mask {mask:?} can't be repeated to the scores {scores:?}, which are (B, H, T, S)"
-            );
+            let fits = |mask: &[usize]| broadcast(mask, &scores).is_some_and(|both| *both == scores);
+            if !fits(mask) {
+                let mut flipped = mask.to_vec();
+                flipped.rotate_right(mask.len().min(1));
+                let way_out = if mask.len() == 2 && fits(&flipped) { "; mask.t() can" } else { "" };
+                panic!(
+                    "attention: mask {mask:?} can't be repeated to the scores {scores:?}, which are (B, H, T, S){way_out}"
+                );
+            }
         }
         if let Some(window) = self.sight.window {
             assert!(
