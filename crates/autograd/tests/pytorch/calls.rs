@@ -2,9 +2,9 @@
 
 use crate::fixture::Case;
 use glassbox_autograd::Var;
-use glassbox_tensor::{Ids, Padding, Tensor};
 use glassbox_autograd::{AttentionOptions, Var};
 use glassbox_tensor::{Ids, Padding, Rotary, RotaryLayout};
+use glassbox_tensor::{Ids, Padding, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
