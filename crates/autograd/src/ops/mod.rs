@@ -36,13 +36,10 @@ operations! {
     attention
     bce_with_logits
     cat
-    compare
-    cumsum
-    div
-    einsum
     clamp
     compare
     cos
+    cumsum
     div
     einsum
     elu
@@ -87,8 +84,8 @@ operations! {
     relu
     reparameterize
     reshape
-    rsqrt
     rotary
+    rsqrt
     scatter_add
     sigmoid
     sign
