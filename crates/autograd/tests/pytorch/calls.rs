@@ -1,10 +1,8 @@
 //! Which of our methods a case of PyTorch's is.
 
 use crate::fixture::Case;
-use glassbox_autograd::Var;
 use glassbox_autograd::{AttentionOptions, Var};
-use glassbox_tensor::{Ids, Padding, Rotary, RotaryLayout};
-use glassbox_tensor::{Ids, Padding, Tensor};
+use glassbox_tensor::{Ids, Padding, Rotary, RotaryLayout, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
