@@ -53,6 +53,7 @@ pub mod ops;
 mod registry;
 mod replay;
 mod sweep;
+mod trace;
 mod var;
 
 pub use anomaly::detect_anomaly;
@@ -67,4 +68,5 @@ pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};
 pub use ops::attention::AttentionOptions;
 pub use registry::{AnyOp, Closeness, Drawn, Example, OpEntry, Timed};
 pub use sweep::{grad, grad_from};
+pub use trace::{Step, Trace, side_by_side, trace, trace_from};
 pub use var::{LeafId, Var, apply, apply_many, apply_with};

@@ -124,6 +124,23 @@ pub struct Explain {
     /// An operation such as softmax, or a preset such as vae-mlp
     #[arg(value_name = "OP|PRESET")]
     pub subject: String,
+    /// Of an operation: a small example with all numbers, forward and backward
+    #[arg(long)]
+    pub numbers: bool,
+    /// Of a preset: the graph of its loss and nothing else, as text, dot or svg
+    #[arg(long, value_name = "FORMAT", conflicts_with = "numbers", value_parser = picture)]
+    pub graph: Option<Picture>,
+}
+
+/// How a graph is shown.
+#[derive(Clone, Copy)]
+pub enum Picture {
+    /// One line for each node.
+    Text,
+    /// In the language of Graphviz.
+    Dot,
+    /// As a picture.
+    Svg,
 }
 
 /// `glassbox bench`
@@ -245,6 +262,15 @@ fn pictures(text: &str) -> Result<usize, String> {
     whole(text, 1, MOST_PICTURES).map(|n| n as usize)
 }
 
+fn picture(text: &str) -> Result<Picture, String> {
+    match text {
+        "text" => Ok(Picture::Text),
+        "dot" => Ok(Picture::Dot),
+        "svg" => Ok(Picture::Svg),
+        _ => Err("give text, dot or svg".to_string()),
+    }
+}
+
 fn steps(text: &str) -> Result<u64, String> {
     whole(text, 1, u64::MAX)
 }
@@ -287,6 +313,8 @@ mod tests {
             ("train vae --steps 5 --minutes 1", "--steps can't go together with --minutes; leave one of them out"),
             ("sample runs/x --kind reconstructions -n 3", "--kind can't go together with -n; leave one of them out"),
             ("sample", "DIR is missing; add --help to see what there is"),
+            ("explain ae --graph png", "--graph can't be \"png\": give text, dot or svg"),
+            ("explain ae --graph svg --numbers", "--graph can't go together with --numbers; leave one of them out"),
         ] {
             let arguments = std::iter::once("glassbox").chain(line.split(' ')).map(OsString::from);
             let Err(Failure::Mistake(sentence)) = parse(arguments) else { panic!("{line} was accepted") };

@@ -164,6 +164,31 @@ pub trait Module {
         ids
     }
 
+    /// Tells every parameter its dotted name, so that pictures of a graph, traces and anomaly reports say `fc1.weight`
+    /// where they would say `leaf`. Call it on the whole model, for a name begins where this begins.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Var, graph_text};
+    /// use glassbox_nn::{Linear, Module};
+    /// use glassbox_tensor::{Tensor, random::Key};
+    ///
+    /// let mut layers = vec![Linear::new(3, 2, Key::new(0))];
+    /// layers.name_parameters();
+    /// let y = layers[0].forward(&Var::constant(Tensor::ones([4, 3])));
+    /// assert_eq!(graph_text(&y), "\
+    /// %0 = leaf 0.weight                              [2, 3]
+    /// %1 = leaf 0.bias                                [2]
+    /// %2 = linear(constant [4, 3], 0.weight, 0.bias)  [4, 2]
+    /// ");
+    /// ```
+    fn name_parameters(&mut self) {
+        self.visit_mut(Name::root(), &mut |name, slot| {
+            if let SlotMut::Param(param) = slot {
+                param.set_name(name.to_string());
+            }
+        });
+    }
+
     /// Freezes every parameter: see [`Param::freeze`].
     fn freeze(&mut self) {
         self.visit_mut(Name::root(), &mut |_, slot| {

@@ -2,6 +2,7 @@
 
 use glassbox_autograd::{LeafId, Var};
 use glassbox_tensor::Tensor;
+use std::sync::Arc;
 
 /// A tensor which is learned: plain data, with an identity that stays while the values change.
 ///
@@ -22,18 +23,27 @@ pub struct Param {
     id: LeafId,
     value: Tensor,
     frozen: bool,
+    name: Option<Arc<str>>,
 }
 
 impl Param {
     /// A parameter with this initial value, and an identity of its own.
     pub fn new(value: Tensor) -> Self {
-        Self { id: LeafId::fresh(), value, frozen: false }
+        Self { id: LeafId::fresh(), value, frozen: false, name: None }
     }
 
-    /// The parameter in a graph: a leaf of its identity, or a constant while it is frozen, so that nothing is kept for
-    /// a gradient that nobody wants. The values are shared, not copied.
+    /// The parameter in a graph: a leaf of its identity and its name, or a constant while it is frozen, so that nothing
+    /// is kept for a gradient that nobody wants. The values are shared, not copied.
+    #[track_caller]
     pub fn var(&self) -> Var {
-        if self.frozen { Var::constant(self.value.clone()) } else { Var::leaf(self.id, self.value.clone()) }
+        if self.frozen {
+            return Var::constant(self.value.clone());
+        }
+        let leaf = Var::leaf(self.id, self.value.clone());
+        match &self.name {
+            Some(name) => leaf.named(name.clone()),
+            None => leaf,
+        }
     }
 
     /// Its values.
@@ -61,6 +71,16 @@ impl Param {
         self.id
     }
 
+    /// What graphs, traces and anomaly reports call it; see [`Module::name_parameters`](crate::Module::name_parameters).
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Names it.
+    pub fn set_name(&mut self, name: impl Into<Arc<str>>) {
+        self.name = Some(name.into());
+    }
+
     /// Whether it is left as it is by every optimiser.
     pub fn is_frozen(&self) -> bool {
         self.frozen
@@ -81,7 +101,8 @@ impl Param {
 /// identity of its own: two models must not add into one gradient.
 impl Clone for Param {
     fn clone(&self) -> Self {
-        Self { id: LeafId::fresh(), value: self.value.clone(), frozen: self.frozen }
+        let (value, frozen, name) = (self.value.clone(), self.frozen, self.name.clone());
+        Self { id: LeafId::fresh(), value, frozen, name }
     }
 }
 

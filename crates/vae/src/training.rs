@@ -54,8 +54,10 @@ impl<M: Autoencoder> Training<M> {
                 sizes.hidden, sizes.pixels
             )));
         }
+        let mut model = M::new(sizes, key.fold(0));
+        model.name_parameters();
         Ok(Training {
-            model: M::new(sizes, key.fold(0)),
+            model,
             adam: Adam::new(config.real("lr")),
             batches: Batches::new(data.train.len(), config.count("batch") as usize, key.fold(1)),
             noise: key.fold(2),

@@ -6,3 +6,4 @@ mod hooks;
 mod pictures;
 mod products;
 mod sweep;
+mod trace;

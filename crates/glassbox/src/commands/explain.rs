@@ -1,6 +1,6 @@
 //! `glassbox explain`: an operation or a preset, for someone who wants to understand it.
 
-use super::{trainable, unknown};
+use super::{explain_numbers, explain_preset, trainable, unknown};
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::output::print;
@@ -12,13 +12,30 @@ use glassbox_vae::{PRESETS, compare};
 pub fn run(options: &Explain) -> Result<(), Failure> {
     let subject = options.subject.as_str();
     if let Some(op) = registry().iter().find(|op| op.name() == subject) {
-        return print(&operation(*op));
+        if options.graph.is_some() {
+            return Err(Failure::mistake(format!(
+                "{subject} is an operation, and --graph shows a preset; `glassbox explain {subject} --numbers` shows how \
+                 gradients flow through it"
+            )));
+        }
+        return print(&if options.numbers { explain_numbers::page(*op) } else { operation(*op) });
+    }
+    if options.numbers && trainable().contains(&subject) {
+        return Err(Failure::mistake(format!(
+            "{subject} is a preset, and --numbers is for an operation, such as `glassbox explain softmax --numbers`"
+        )));
     }
     if let Some(preset) = PRESETS.iter().find(|preset| preset.name == subject) {
-        return print(&super::explain_preset::explain(preset)?);
+        return print(&match options.graph {
+            Some(picture) => explain_preset::graph(preset, picture)?,
+            None => explain_preset::explain(preset)?,
+        });
     }
     if subject == compare::NAME {
         let [first, second] = compare::configs().map(|config| config.preset().name);
+        if options.graph.is_some() {
+            return Err(Failure::mistake(format!("{subject} is two models; name one of them, {first} or {second}")));
+        }
         return print(&format!(
             "{}: {}\n\nRead on with `glassbox explain {first}` and `glassbox explain {second}`.\n",
             compare::NAME,
@@ -47,6 +64,8 @@ fn operation(op: &dyn OpEntry) -> String {
     }
     text.push_str(&array("output", &example.output));
     text.push_str(&row("cost", &cost(example.cost)));
+
+    text.push_str(&format!("\n`glassbox explain {name} --numbers` shows a small example with every gradient.\n"));
 
     let timed = op.timed();
     let shapes: Vec<String> = timed.shapes.iter().map(|s| format!("{s:?}")).collect();
@@ -82,7 +101,8 @@ pub fn derivatives(derivatives: Derivatives) -> String {
     }
 }
 
-fn cost(cost: Cost) -> String {
+/// FLOPs and bytes, and how many of one for each of the other.
+pub fn cost(cost: Cost) -> String {
     if cost == Cost::VIEW {
         return "nothing: it is a view of the same memory".to_string();
     }

@@ -1,16 +1,15 @@
-//! `glassbox explain PRESET`: a model's formula, settings, parameters, arithmetic, and its graph as text.
+//! `glassbox explain PRESET`: a model's formula, settings, parameters, arithmetic, and its graph.
 
 use super::explain::quantity;
+use crate::cli::Picture;
 use crate::failure::Failure;
 use crate::output::table;
-use glassbox_autograd::graph_text;
-use glassbox_train::{Preset, RunConfig};
+use glassbox_autograd::{graph_cost, graph_dot, graph_svg, graph_text};
+use glassbox_train::{Experiment, Preset, RunConfig};
 
 /// The page of a preset: the model is built with its defaults, and asked.
 pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
-    let config = RunConfig::new(preset);
-    let data = glassbox_data::open(preset.data).map_err(Failure::mistake)?;
-    let experiment = (preset.build)(&config, data)?;
+    let (config, experiment) = build(preset)?;
     let parameters = experiment.parameters();
     let loss = experiment.loss_graph();
 
@@ -34,16 +33,39 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     rows.push(vec!["all".into(), String::new(), total.to_string()]);
     text.push_str(&indented(&table(&rows, &[false, false, true])));
 
-    text.push_str("\nMatrix products of one picture's way through the model:\n\n");
-    // Each number of a weight matrix (out, in) is multiplied once and added once for every example.
-    let forward: u64 = parameters.iter().filter(|(_, s)| s.len() == 2).map(|(_, s)| 2 * count(s)).sum();
-    let forward_text = quantity(forward, "FLOP");
-    let training = quantity(3 * forward, "FLOP");
-    text.push_str(&format!("    forward {forward_text}; with both gradients of each product, up to {training}\n"));
+    text.push_str("\nArithmetic of the loss of one batch, forward, by the costs of its operations; backward takes about twice that:\n\n");
+    let total_cost = graph_cost(&loss);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (name, times, cost) in &total_cost.by_operation {
+        let bytes = quantity(cost.bytes, "B");
+        rows.push(vec![name.to_string(), format!("{times} ×"), quantity(cost.flops, "FLOP"), bytes]);
+    }
+    let all = total_cost.all;
+    rows.push(vec!["all".into(), String::new(), quantity(all.flops, "FLOP"), quantity(all.bytes, "B")]);
+    text.push_str(&indented(&table(&rows, &[false, true, true, true])));
 
     text.push_str("\nThe graph of the loss of one batch, in the order in which it was computed:\n\n");
     text.push_str(&indented(&graph_text(&loss)));
+    text.push_str(&format!("\n`glassbox explain {} --graph svg > graph.svg` draws it.\n", preset.name));
     Ok(text)
+}
+
+/// The graph of the loss of one batch, and nothing else.
+pub fn graph(preset: &'static Preset, picture: Picture) -> Result<String, Failure> {
+    let loss = build(preset)?.1.loss_graph();
+    match picture {
+        Picture::Text => Ok(graph_text(&loss)),
+        Picture::Dot => Ok(graph_dot(&loss)),
+        Picture::Svg => graph_svg(&loss).map_err(Failure::mistake),
+    }
+}
+
+/// The model with its defaults.
+fn build(preset: &'static Preset) -> Result<(RunConfig, Box<dyn Experiment>), Failure> {
+    let config = RunConfig::new(preset);
+    let data = glassbox_data::open(preset.data).map_err(Failure::mistake)?;
+    let experiment = (preset.build)(&config, data)?;
+    Ok((config, experiment))
 }
 
 fn indented(text: &str) -> String {

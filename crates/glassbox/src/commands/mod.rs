@@ -4,6 +4,7 @@ mod bench;
 mod data;
 mod eval;
 mod explain;
+mod explain_numbers;
 mod explain_preset;
 mod list;
 mod sample;

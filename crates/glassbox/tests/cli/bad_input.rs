@@ -127,6 +127,17 @@ fn an_unknown_data_set() {
 #[test]
 fn an_unknown_operation() {
     refused(&Place::new(), "explain sofmax", &["\"sofmax\"", "did you mean softmax?"]);
+    refused(&Place::new(), "explain sofmax --numbers", &["\"sofmax\"", "did you mean softmax?"]);
+    refused(&Place::new(), "explain vae-mpl --graph svg", &["\"vae-mpl\"", "did you mean vae-mlp?"]);
+}
+
+#[test]
+fn a_way_of_explaining_that_the_subject_has_not() {
+    refused(&Place::new(), "explain softmax --graph svg", &["softmax is an operation", "explain softmax --numbers"]);
+    refused(&Place::new(), "explain vae-mlp --numbers", &["vae-mlp is a preset", "explain softmax --numbers"]);
+    refused(&Place::new(), "explain vae --graph svg", &["vae is two models", "ae or vae-mlp"]);
+    refused(&Place::new(), "explain ae --graph png", &["--graph can't be \"png\"", "text, dot or svg"]);
+    refused(&Place::new(), "explain ae --graph svg --numbers", &["--graph", "--numbers", "leave one of them out"]);
 }
 
 // ---- values ----

@@ -162,3 +162,32 @@ fn help_names_every_command() {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }
+
+#[test]
+fn an_operation_is_explained_with_the_numbers_of_both_passes() {
+    let text = printed(&Place::new(), "explain mul --numbers");
+    for part in ["forward", "a [2, 3]", "b [2, 3]", "backward", "dy [2, 3]", "da [2, 3]", "db [2, 3]", "da = dy · b"] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+}
+
+#[test]
+fn the_graph_of_a_preset_is_shown_in_three_ways() {
+    let place = Place::new();
+    let text = printed(&place, "explain ae --graph text");
+    assert!(
+        text.starts_with("%0 = leaf fc1.weight") && text.contains("linear(constant [128, 784], fc1.weight"),
+        "{text}"
+    );
+    let nodes = text.lines().count();
+    let dot = printed(&place, "explain ae --graph dot");
+    assert!(dot.starts_with("digraph {\n") && dot.ends_with("}\n") && dot.contains("fc4.bias"), "{dot}");
+    let svg = printed(&place, "explain ae --graph svg");
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    // every node is a box in the picture, and every constant one more
+    let constants = text.matches("constant [").count();
+    assert_eq!(svg.matches("<g><title>").count(), nodes + constants);
+    assert_eq!(dot.matches("[label=").count(), nodes + constants);
+    let lines = dot.matches(" -> ").count();
+    assert_eq!(svg.matches("<path d=\"M").count(), lines + 1, "one is the tip of the others");
+}
