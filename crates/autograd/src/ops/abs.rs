@@ -40,6 +40,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![2., 0., 3.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![-1., 0., 1.]);
     /// ```
+    #[track_caller]
     pub fn abs(&self) -> Var {
         apply(Abs, [self])
     }

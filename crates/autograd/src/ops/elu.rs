@@ -72,6 +72,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![-0.63212056, 2.]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.36787944, 1.]);
     /// ```
+    #[track_caller]
     pub fn elu(&self, alpha: f32) -> Var {
         apply(Elu { alpha }, [self])
     }

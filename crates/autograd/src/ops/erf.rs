@@ -57,6 +57,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 0.8427008]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![1.1283792, 0.4151075]);
     /// ```
+    #[track_caller]
     pub fn erf(&self) -> Var {
         apply(Erf, [self])
     }

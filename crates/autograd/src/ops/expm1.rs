@@ -39,6 +39,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![1e-10, 1.7182818], 1e-6, 0.0); // where x.exp() − 1 begins with 0
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![1., 2.7182818]);
     /// ```
+    #[track_caller]
     pub fn expm1(&self) -> Var {
         apply(Expm1, [self])
     }

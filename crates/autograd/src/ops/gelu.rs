@@ -72,6 +72,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![-0.1586553, 0.8413447]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![-0.08331547, 1.0833155]);
     /// ```
+    #[track_caller]
     pub fn gelu(&self) -> Var {
         apply(Gelu, [self])
     }

@@ -82,6 +82,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 0.841192]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.5, 1.0829641]);
     /// ```
+    #[track_caller]
     pub fn gelu_tanh(&self) -> Var {
         apply(GeluTanh, [self])
     }

@@ -58,6 +58,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![-0.5, 3.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![0.25, 1.]);
     /// ```
+    #[track_caller]
     pub fn leaky_relu(&self, slope: f32) -> Var {
         apply(LeakyRelu { slope }, [self])
     }

@@ -39,6 +39,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![1e-10, 0.6931472], 1e-6, 0.0); // where (1 + x).ln() begins with 0
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![1., 0.5]);
     /// ```
+    #[track_caller]
     pub fn log1p(&self) -> Var {
         apply(Log1p, [self])
     }

@@ -63,6 +63,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0.5, 0.8413447]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![0.3989423, 0.2419707]);
     /// ```
+    #[track_caller]
     pub fn ndtr(&self) -> Var {
         apply(Ndtr, [self])
     }

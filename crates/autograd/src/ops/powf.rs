@@ -61,6 +61,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![1., 8.]);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![1.5, 3.]);
     /// ```
+    #[track_caller]
     pub fn powf(&self, p: f32) -> Var {
         apply(Powf { p }, [self])
     }

@@ -55,6 +55,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![1., 0.5]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![-0.5, -0.0625]);
     /// ```
+    #[track_caller]
     pub fn rsqrt(&self) -> Var {
         apply(Rsqrt, [self])
     }

@@ -40,6 +40,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![-1., 0., 1.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![0., 0., 0.]);
     /// ```
+    #[track_caller]
     pub fn sign(&self) -> Var {
         apply(Sign, [self])
     }

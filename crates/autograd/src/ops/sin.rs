@@ -54,6 +54,7 @@ impl Var {
     /// assert_close!(*y.value(), tensor![0., 1.], 1e-6, 1e-6);
     /// assert_close!(*y.sum_all().backward().of(&x), tensor![1., 0.], 1e-6, 1e-6);
     /// ```
+    #[track_caller]
     pub fn sin(&self) -> Var {
         apply(Sin, [self])
     }

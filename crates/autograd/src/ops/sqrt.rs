@@ -39,6 +39,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![1., 4.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![0.5, 0.125]);
     /// ```
+    #[track_caller]
     pub fn sqrt(&self) -> Var {
         apply(Sqrt, [self])
     }
