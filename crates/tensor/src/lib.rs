@@ -23,6 +23,7 @@
 
 mod attention;
 mod buffer;
+mod conv;
 mod convert;
 mod copy;
 mod einsum;
@@ -51,7 +52,12 @@ mod tensor;
 pub mod testing;
 
 pub use attention::{Attention, Sight};
+pub use buffer::{PoolStats, copied_bytes, pool_stats};
 pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
+pub use conv::{
+    Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, conv_transpose1d_shape,
+    conv_transpose2d_shape, conv1d_shape, conv2d_shape, conv2d_weight_shape,
+};
 pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, map_to, update_n};

@@ -5,7 +5,7 @@
 //! lie in one piece, as those of v do, it stays where it is as well, and only kᵀ and a last panel of less than a vector are
 //! packed.
 
-use crate::gemm::{MatMut, MatRef, Tile, TileShape, pack_panel, tile_fn};
+use crate::gemm::{MatMut, MatRef, Source, Tile, TileShape, pack_panel, tile_fn};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -108,16 +108,19 @@ pub(super) fn multiply<S: Simd>(
             a_row,
             b: panel.as_ptr(),
             b_step: step,
+            window: None,
             c: c.tile_ptr(0..rows, j..end),
             c_stride,
             cols: end - j,
             add,
             bias: None,
+            row_bias: None,
             relu: false,
         };
+        let source = if a_row == 1 { Source::Panels } else { Source::Rows };
         // SAFETY: `a` is a view of rows × k, which MatRef checked; the panel holds `width` floats for each of k steps, as the assertion
         // above found; the rows and columns of C lie inside it, and it is borrowed for this call.
-        unsafe { tile_fn::<S>(rows, width, a_row == 1)(s, tile) };
+        unsafe { tile_fn::<S>(rows, width, source)(s, tile) };
     }
     (from, end)
 }

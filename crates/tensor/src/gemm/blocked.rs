@@ -59,7 +59,7 @@ pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogu
     }
     for i in 0..c.rows() {
         for (j, out) in c.row_mut(i).iter_mut().enumerate() {
-            *out = epilogue.finish(*out, j);
+            *out = epilogue.finish(*out, i, j);
         }
     }
 }

@@ -15,7 +15,7 @@ pub fn block_depth(k: usize) -> usize {
 }
 
 /// The blocks of k, in order: one empty block for K = 0, so that C is written all the same.
-pub(super) fn k_blocks(k: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+pub(crate) fn k_blocks(k: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let depth = block_depth(k).max(1);
     (0..k.max(1)).step_by(depth).map(move |k0| k0..k.min(k0 + depth))
 }

@@ -13,7 +13,7 @@ const SPINS: usize = 1 << 12;
 
 /// Runs `run(p, t)` for the tasks t < `count(p)` of the phases p = `phase(0)`, `phase(1)`, …, on the threads of the pool; all
 /// tasks of a phase are over, and seen by everyone, before one of the next begins. Tasks call nothing of rayon.
-pub(super) fn in_phases<P>(
+pub(crate) fn in_phases<P>(
     phases: usize,
     phase: impl Fn(usize) -> P + Sync,
     count: impl Fn(&P) -> usize + Sync,

@@ -13,6 +13,7 @@
 //!
 //! [`sgemm_batch`] does many products of one shape. The parts: `view.rs` the operands, `blocking.rs` sizes, `pack.rs` panels,
 //! `tile.rs` the micro-kernel, `row.rs` a matrix times a vector, `part.rs` packing and rectangles, `meeting.rs` threads, `scratch.rs` memory.
+//! Convolution (`crate::conv`) is built from the same parts: B is then an image seen through a window.
 //!
 //! All of them compute `C = act(A·B + bias)` or `C = act(C + A·B + bias)` ([`Epilogue`]). They take slices with strides
 //! ([`MatRef`], [`MatMut`]), never a `Tensor`.
@@ -60,12 +61,17 @@ mod view;
 
 pub use batch::sgemm_batch;
 pub use blocking::block_depth;
-pub(crate) use blocking::{Panels, TileShape};
-pub(crate) use pack::pack_panel;
 pub use parallel::sgemm;
-pub(crate) use scratch::with_scratch;
-pub(crate) use tile::{Tile, tile_fn};
 pub use view::{MatMut, MatRef};
+
+// What attention and convolution are built from, too.
+pub(crate) use blocking::{Panels, TileShape, k_blocks};
+pub(crate) use meeting::in_phases;
+pub(crate) use pack::pack_panel;
+pub(crate) use parallel::serial_threshold;
+pub(crate) use part::SharedMut;
+pub(crate) use scratch::with_scratch;
+pub(crate) use tile::{Source, Through, Tile, tile_fn};
 
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,6 +80,8 @@ pub struct Epilogue<'a> {
     pub accumulate: bool,
     /// One number for each column of C.
     pub bias: Option<&'a [f32]>,
+    /// One number for each row of C, in place of one for each column.
+    pub row_bias: Option<&'a [f32]>,
     /// The function applied last.
     pub activation: Activation,
 }
@@ -89,10 +97,11 @@ pub enum Activation {
 }
 
 impl Epilogue<'_> {
-    /// Bias and activation of one finished sum in column `j`.
+    /// Bias and activation of one finished sum in row `i` and column `j`.
     #[inline]
-    fn finish(&self, sum: f32, j: usize) -> f32 {
+    fn finish(&self, sum: f32, i: usize, j: usize) -> f32 {
         let x = self.bias.map_or(sum, |bias| sum + bias[j]);
+        let x = self.row_bias.map_or(x, |bias| x + bias[i]);
         match self.activation {
             Activation::None => x,
             Activation::Relu if x < 0.0 => 0.0,
@@ -101,7 +110,7 @@ impl Epilogue<'_> {
     }
 }
 
-/// Shapes must fit together: A is M × K, B is K × N, C is M × N and the bias has N entries.
+/// Shapes must fit together: A is M × K, B is K × N, C is M × N and the bias has N entries, or M for rows.
 #[track_caller]
 fn check(a: &MatRef<'_>, b: &MatRef<'_>, c: &MatMut<'_>, epilogue: &Epilogue<'_>) {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
@@ -114,5 +123,9 @@ fn check(a: &MatRef<'_>, b: &MatRef<'_>, c: &MatMut<'_>, epilogue: &Epilogue<'_>
     );
     if let Some(bias) = epilogue.bias {
         assert!(bias.len() == n, "sgemm: {} entries of bias for {n} columns", bias.len());
+    }
+    if let Some(bias) = epilogue.row_bias {
+        assert!(bias.len() == m, "sgemm: {} entries of bias for {m} rows", bias.len());
+        assert!(epilogue.bias.is_none(), "sgemm: a bias for rows and one for columns; add one of them to the product");
     }
 }

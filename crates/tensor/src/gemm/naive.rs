@@ -28,7 +28,7 @@ pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogu
                 sum += a.at(i, k) * b.at(k, j);
             }
             let out = &mut c.row_mut(i)[j];
-            *out = epilogue.finish(if epilogue.accumulate { *out + sum } else { sum }, j);
+            *out = epilogue.finish(if epilogue.accumulate { *out + sum } else { sum }, i, j);
         }
     }
 }

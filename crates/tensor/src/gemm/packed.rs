@@ -59,7 +59,7 @@ pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogu
                             let row = &mut c.row_mut(i)[j0 + j..j0 + nc.min(j + NR)];
                             for ((out, sum), j) in row.iter_mut().zip(sums).zip(j0 + j..) {
                                 let sum = if k0 > 0 || epilogue.accumulate { *out + sum } else { *sum };
-                                *out = if k0 + kc == k { epilogue.finish(sum, j) } else { sum };
+                                *out = if k0 + kc == k { epilogue.finish(sum, i, j) } else { sum };
                             }
                         }
                     }

@@ -57,7 +57,7 @@ pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &E
 /// Multiply-adds below which a product stays on one thread: 2 million take about 15 µs, some three times what waking a
 /// thread costs. The vectors do some 64 of them while one float comes from memory, hence the factor to the threshold of
 /// all operations.
-pub(super) fn serial_threshold() -> usize {
+pub(crate) fn serial_threshold() -> usize {
     crate::parallel::serial_threshold().saturating_mul(64)
 }
 
@@ -85,13 +85,9 @@ impl Product<'_> {
             return;
         }
         if n == 1 && m > 1 && c.row_stride() == 1 {
-            // The column as a row: the products are the same and so is their order. Its bias is one number for all.
-            let len = if epilogue.bias.is_some() { m } else { 0 };
-            return with_scratch(len, |bias| {
-                bias.fill(epilogue.bias.map_or(0.0, |bias| bias[0]));
-                let epilogue = &Epilogue { bias: epilogue.bias.map(|_| &*bias), ..*epilogue };
-                Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
-            });
+            // The column as a row: the products are the same and so is their order.
+            let epilogue = &Epilogue { bias: epilogue.row_bias, row_bias: epilogue.bias, ..*epilogue };
+            return Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
         }
         if let (1, Some(run)) = (m, columns_at_once(&b)) {
             let c = SharedMut(c.tile_ptr(0..1, 0..n));

@@ -6,7 +6,7 @@ use super::blocking::{Panels, TileShape, k_blocks};
 use super::pack::pack_panel;
 use super::scratch::with_scratch;
 use super::simd::Finish;
-use super::tile::{Tile, tile_fn};
+use super::tile::{Source, Tile, tile_fn};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ pub(super) enum BPanels {
 
 /// An address that tasks share. Each of them writes where no other one reads or writes.
 #[derive(Clone, Copy)]
-pub(super) struct SharedMut(pub *mut f32);
+pub(crate) struct SharedMut(pub *mut f32);
 // SAFETY: an address by itself is harmless; whoever uses it says why nobody else is there.
 unsafe impl Send for SharedMut {}
 // SAFETY: as above.
@@ -254,17 +254,20 @@ impl<S: Simd> Part<'_, S> {
                 a_row,
                 b,
                 b_step,
+                window: None,
                 c: self.c.0.wrapping_add((self.i0 + i.start) * self.c_stride + j.start),
                 c_stride: self.c_stride,
                 cols: j.len(),
                 add: finish.add,
                 bias: finish.bias.map(|bias| &bias[j.clone()]),
+                row_bias: finish.row_bias.map(|bias| &bias[self.i0 + i.start..self.i0 + i.end]),
                 relu: finish.relu,
             };
             // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats, or is a
             // block of A itself; `b` is a panel of `width` floats a step, packed or in place inside B; rows i and columns
             // j lie inside C, and of all tasks this one alone has their rectangle.
-            unsafe { tile_fn::<S>(i.len(), width, a_row == 1)(self.s, tile) };
+            let source = if a_row == 1 { Source::Panels } else { Source::Rows };
+            unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
         }
     }
 }

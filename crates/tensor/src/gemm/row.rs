@@ -45,6 +45,9 @@ fn finish<S: Simd>(s: S, sum: S::F, c: &mut [f32], bias: Option<&[f32]>, finish:
     if let Some(bias) = bias {
         sum = sum + s.load_part(bias);
     }
+    if let Some(bias) = finish.row_bias {
+        sum = sum + s.splat(bias[0]);
+    }
     if finish.relu {
         sum = s.max(s.splat(0.0), sum);
     }

@@ -21,7 +21,11 @@ pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R 
         buffer.resize(len + ALIGN_FLOATS, 0.0);
     }
     let start = buffer.as_ptr().align_offset(ALIGN);
-    let result = f(&mut buffer[start..start + len]);
+    let lent = &mut buffer[start..start + len];
+    if cfg!(debug_assertions) {
+        lent.fill(f32::NAN); // what reads it before it writes it is found
+    }
+    let result = f(lent);
     FREE.with_borrow_mut(|free| free.push(buffer));
     result
 }

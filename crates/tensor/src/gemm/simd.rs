@@ -3,7 +3,7 @@
 use super::blocking::{Panels, TileShape, floats_in_l3, k_blocks, rows_in_l2};
 use super::pack::pack_panel;
 use super::scratch::with_scratch;
-use super::tile::{Tile, tile_fn};
+use super::tile::{Source, Tile, tile_fn};
 use super::{Activation, Epilogue, MatMut, MatRef, check};
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -99,25 +99,28 @@ fn macro_kernel<S: Simd>(
                 a_row: 1,
                 b: b_panel.as_ptr(),
                 b_step: width,
+                window: None,
                 c: c.tile_ptr(i0 + i.start..i0 + i.end, j0 + j.start..j0 + j.end),
                 c_stride,
                 cols: j.len(),
                 add: finish.add,
                 bias: finish.bias.map(|bias| &bias[j0 + j.start..j0 + j.end]),
+                row_bias: finish.row_bias.map(|bias| &bias[i0 + i.start..i0 + i.end]),
                 relu: finish.relu,
             };
             // SAFETY: the slices above hold kc steps of i.len() and of `width` floats; `tile_ptr` checked that rows i and
             // columns j lie inside C, which is borrowed for this call alone.
-            unsafe { tile_fn::<S>(i.len(), width, true)(s, tile) };
+            unsafe { tile_fn::<S>(i.len(), width, Source::Panels)(s, tile) };
         }
     }
 }
 
 /// What a tile does besides adding up, which depends on where its block of k stands.
 #[derive(Clone, Copy)]
-pub(super) struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     pub add: bool,
     pub bias: Option<&'a [f32]>,
+    pub row_bias: Option<&'a [f32]>,
     pub relu: bool,
 }
 
@@ -127,6 +130,7 @@ impl<'a> Finish<'a> {
         Finish {
             add: !first || epilogue.accumulate,
             bias: epilogue.bias.filter(|_| last),
+            row_bias: epilogue.row_bias.filter(|_| last),
             relu: last && epilogue.activation == Activation::Relu,
         }
     }

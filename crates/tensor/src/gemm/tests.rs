@@ -106,6 +106,7 @@ fn run(case: &Case, rung: &Rung) -> Vec<f32> {
         accumulate: case.accumulate,
         bias: case.bias.then_some(&bias[..]),
         activation: if case.relu { Activation::Relu } else { Activation::None },
+        ..Epilogue::default()
     };
     let (mut c, stride) = prefilled(case);
     rung(a.view(), b.view(), MatMut::new(&mut c[case.offset..], case.m, case.n, stride), &epilogue);
@@ -401,4 +402,24 @@ fn strides_that_overflow_are_caught() {
 #[should_panic(expected = "MatMut: rows overlap")]
 fn rows_that_are_written_must_not_overlap() {
     MatMut::new(&mut [0.0; 8], 2, 3, 2);
+}
+
+#[test]
+fn a_bias_for_rows_is_added_to_each_of_them() {
+    for (name, rung) in rungs() {
+        for (m, n, k) in [(1, 40, 3), (40, 1, 3), (33, 50, 600), (3, 5, 0), (1, 1, 7)] {
+            let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m, 3));
+            let (a, b) = (MatRef::row_major(&a, m, k), MatRef::row_major(&b, k, n));
+            let product = |epilogue: Epilogue<'_>| {
+                let mut c = vec![f32::NAN; m * n];
+                rung(a, b, MatMut::row_major(&mut c, m, n), &epilogue);
+                c
+            };
+            let plain = product(Epilogue::default());
+            let with = product(Epilogue { row_bias: Some(&bias), ..Epilogue::default() });
+            for (at, (x, y)) in with.iter().zip(&plain).enumerate() {
+                assert_eq!(*x, y + bias[at / n], "{name}: ({}, {}) of {m} × {n}, depth {k}", at / n, at % n);
+            }
+        }
+    }
 }

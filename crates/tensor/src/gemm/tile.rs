@@ -19,7 +19,8 @@
 //! 24 multiply-adds, where a tile of 12 × 8 would have 12 (Arm, *Neoverse N1 Software
 //! Optimization Guide*: `ld1r` takes a load and a vector pipeline).
 //!
-//! Each height from 1 to MR and two widths are compiled, so an edge costs what it holds.
+//! Each height from 1 to MR and two widths are compiled, so an edge costs what it holds; and each of them for three
+//! [`Source`]s of its operands.
 
 #![expect(clippy::needless_range_loop, reason = "tiles and squares are indexed by the letters of the formula")]
 
@@ -31,7 +32,8 @@ use crate::simd::{Isa, Kernel, Simd};
 /// # Validity
 /// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step + i·a_row`
 /// is valid for reading for each row i below MR and `b + k·b_step` for NV vectors; for each row i below MR, `c + i·c_stride` is valid for
-/// reading and writing `cols` floats, and nobody else touches those meanwhile.
+/// reading and writing `cols` floats, and nobody else touches those meanwhile. Through a window, `b + at[k] + v·gap` is valid for
+/// reading a vector, for each v below NV, and `at` has k entries.
 pub(crate) struct Tile<'a> {
     pub k: usize,
     pub a: *const f32,
@@ -40,6 +42,8 @@ pub(crate) struct Tile<'a> {
     pub a_row: usize,
     pub b: *const f32,
     pub b_step: usize,
+    /// Where B's vectors lie instead, for [`Source::Window`].
+    pub window: Option<Through<'a>>,
     pub c: *mut f32,
     pub c_stride: usize,
     /// Columns that exist: the lanes beyond are computed and dropped.
@@ -48,8 +52,30 @@ pub(crate) struct Tile<'a> {
     pub add: bool,
     /// The bias of these columns, on the last block of k.
     pub bias: Option<&'a [f32]>,
+    /// The bias of these rows, likewise.
+    pub row_bias: Option<&'a [f32]>,
     /// On the last block of k.
     pub relu: bool,
+}
+
+/// Vectors of B where they lie in an image: one image serves all taps of a window, shifted.
+#[derive(Clone, Copy)]
+pub(crate) struct Through<'a> {
+    /// For each k, where its first vector lies, from `b` on.
+    pub at: &'a [usize],
+    /// From a vector to the next.
+    pub gap: usize,
+}
+
+/// Where a tile reads its operands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A packed, B packed or in rows.
+    Panels,
+    /// A where it lies, B packed or in rows.
+    Rows,
+    /// A packed, B through a window.
+    Window,
 }
 
 /// Computes a tile of a certain height and width.
@@ -58,21 +84,23 @@ pub(crate) struct Tile<'a> {
 /// The tile's pointers are valid as [`Tile`] says.
 pub(crate) type TileFn<S> = unsafe fn(S, Tile<'_>);
 
-/// The function for tiles of `rows` rows and panels of `width` floats; `packed` says that A's `a_row` is 1.
+/// The function for tiles of `rows` rows and panels of `width` floats.
 ///
 /// # Panics
 /// When the instruction set's table has no such tile.
 #[inline]
-pub(crate) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileFn<S> {
+pub(crate) fn tile_fn<S: Simd>(rows: usize, width: usize, source: Source) -> TileFn<S> {
     let wide = width == const { TileShape::of(S::ISA, S::LANES).nr };
     /// A list of heights, for each of the two widths.
     macro_rules! table {
         ($wide:literal, $narrow:literal; $($mr:literal)*) => {
-            match (wide, packed) {
-                (true, true) => [$(tile::<S, $mr, $wide, true> as TileFn<S>),*][rows - 1],
-                (false, true) => [$(tile::<S, $mr, $narrow, true> as TileFn<S>),*][rows - 1],
-                (true, false) => [$(tile::<S, $mr, $wide, false> as TileFn<S>),*][rows - 1],
-                (false, false) => [$(tile::<S, $mr, $narrow, false> as TileFn<S>),*][rows - 1],
+            match (wide, source) {
+                (true, Source::Panels) => [$(tile::<S, $mr, $wide, PANELS> as TileFn<S>),*][rows - 1],
+                (false, Source::Panels) => [$(tile::<S, $mr, $narrow, PANELS> as TileFn<S>),*][rows - 1],
+                (true, Source::Rows) => [$(tile::<S, $mr, $wide, ROWS> as TileFn<S>),*][rows - 1],
+                (false, Source::Rows) => [$(tile::<S, $mr, $narrow, ROWS> as TileFn<S>),*][rows - 1],
+                (true, Source::Window) => [$(tile::<S, $mr, $wide, WINDOW> as TileFn<S>),*][rows - 1],
+                (false, Source::Window) => [$(tile::<S, $mr, $narrow, WINDOW> as TileFn<S>),*][rows - 1],
             }
         };
     }
@@ -88,8 +116,13 @@ pub(crate) fn tile_fn<S: Simd>(rows: usize, width: usize, packed: bool) -> TileF
     }
 }
 
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const PACKED: bool>(s: S, tile: Tile<'_>) {
-    s.enter(Micro::<MR, NV, PACKED>(tile));
+/// [`Source`] as a constant of the micro-kernel.
+const PANELS: u8 = Source::Panels as u8;
+const ROWS: u8 = Source::Rows as u8;
+const WINDOW: u8 = Source::Window as u8;
+
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const SOURCE: u8>(s: S, tile: Tile<'_>) {
+    s.enter(Micro::<MR, NV, SOURCE>(tile));
 }
 
 /// Floats in a cache line.
@@ -107,14 +140,19 @@ fn prefetch(address: *const f32) {
     let _ = address;
 }
 
-struct Micro<'a, const MR: usize, const NV: usize, const PACKED: bool>(Tile<'a>);
+struct Micro<'a, const MR: usize, const NV: usize, const SOURCE: u8>(Tile<'a>);
 
-impl<const MR: usize, const NV: usize, const PACKED: bool> Kernel for Micro<'_, MR, NV, PACKED> {
+impl<const MR: usize, const NV: usize, const SOURCE: u8> Kernel for Micro<'_, MR, NV, SOURCE> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Tile { k, mut a, a_step, a_row, mut b, b_step, c, c_stride, cols, add, bias, relu } = self.0;
-        let a_row = if PACKED { 1 } else { a_row };
+        let Tile { k, mut a, a_step, a_row, mut b, b_step, window, c, c_stride, cols, add, bias, row_bias, relu } =
+            self.0;
+        let (image, a_row) = (b, if SOURCE == ROWS { a_row } else { 1 });
+        let (at, gap) = match window {
+            Some(Through { at, gap }) if SOURCE == WINDOW => (at.as_ptr(), gap),
+            _ => (std::ptr::null(), S::LANES),
+        };
         // C is not needed until the sums are done; its rows are fetched meanwhile.
         for i in 0..MR {
             for v in 0..NV.div_ceil(LINE / S::LANES) {
@@ -122,12 +160,16 @@ impl<const MR: usize, const NV: usize, const PACKED: bool> Kernel for Micro<'_, 
             }
         }
         let mut sums = [[s.splat(0.0); NV]; MR];
-        for _ in 0..k {
+        for step in 0..k {
             // Loops and no closures: what is not inlined would be compiled without the features.
             let mut y = [s.splat(0.0); NV];
+            if SOURCE == WINDOW {
+                // SAFETY: the maker of the tile vouches for k entries.
+                b = image.wrapping_add(unsafe { *at.add(step) });
+            }
             for v in 0..NV {
                 // SAFETY: the maker of the tile vouches for MR floats at `a` and NV vectors at `b` for each of the k steps.
-                y[v] = unsafe { s.load_ptr(b.add(v * S::LANES)) };
+                y[v] = unsafe { s.load_ptr(b.add(v * gap)) };
             }
             for i in 0..MR {
                 // SAFETY: as above.
@@ -166,6 +208,14 @@ impl<const MR: usize, const NV: usize, const PACKED: bool> Kernel for Micro<'_, 
                 let bias = s.load_part(&bias[cols.min(v * S::LANES)..][..lanes[v]]);
                 for i in 0..MR {
                     sums[i][v] = sums[i][v] + bias;
+                }
+            }
+        }
+        if let Some(bias) = row_bias {
+            let bias = &bias[..MR];
+            for i in 0..MR {
+                for v in 0..NV {
+                    sums[i][v] = sums[i][v] + s.splat(bias[i]);
                 }
             }
         }

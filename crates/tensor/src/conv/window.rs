@@ -1,0 +1,374 @@
+//! An image seen through a window: which element each tap of each output reads, and a copy in which vectors of neighbouring
+//! outputs find their elements side by side.
+
+use crate::simd::{Kernel, Simd};
+use std::ops::Range;
+
+/// One axis: tap t of output q reads element q·stride + t·dilation − before of the image, or zero outside of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Length of the image.
+    pub image: usize,
+    pub taps: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    /// Padding in front; negative where a transposed convolution crops.
+    pub before: isize,
+    /// Outputs.
+    pub out: usize,
+}
+
+impl Axis {
+    /// The element that a tap reads, if it lies in the image.
+    pub fn element(&self, q: usize, tap: usize) -> Option<usize> {
+        let at = (q * self.stride + tap * self.dilation) as isize - self.before;
+        (0..self.image as isize).contains(&at).then_some(at as usize)
+    }
+}
+
+/// The outputs `first`, `first + step`, … of an axis, which all see the same taps of the kernel. A convolution has one phase
+/// with all outputs; a transposed one of stride s has s of them, so that nobody multiplies by the zeros which would be
+/// put between its inputs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase {
+    pub axis: Axis,
+    pub first: usize,
+    pub step: usize,
+    /// The kernel's index of tap 0, and from a tap to the next.
+    tap_first: usize,
+    tap_step: isize,
+}
+
+impl Phase {
+    /// A convolution: all outputs, all taps.
+    pub fn all(axis: Axis) -> Vec<Phase> {
+        vec![Phase { axis, first: 0, step: 1, tap_first: 0, tap_step: 1 }]
+    }
+
+    /// The transpose of `axis`: from its outputs to the elements of its image.
+    ///
+    /// Element h is read as tap t of output q where h + before = q·s + t·d. With r = (h + before) mod s, those are the taps with
+    /// t·d ≡ r (mod s): t = t₀ + m·s/g with g = gcd(s, d). The next such tap reads d/g outputs earlier, the next element
+    /// of the same r one output later: a convolution of stride 1 and dilation d/g, whose taps run backwards.
+    pub fn transposed(axis: &Axis) -> Vec<Phase> {
+        let (s, d) = (axis.stride, axis.dilation);
+        let (tap_step, dilation) = (s / gcd(s, d), d / gcd(s, d));
+        let before = axis.before as usize;
+        let phase = |first: usize| {
+            let residue = (first + before) % s;
+            let lowest = (0..axis.taps.min(tap_step)).find(|t| t * d % s == residue);
+            let taps = lowest.map_or(0, |t| (axis.taps - t).div_ceil(tap_step));
+            let highest = lowest.map_or(0, |t| t + taps.saturating_sub(1) * tap_step);
+            // The output that the highest tap of the first element belongs to; negative before the beginning.
+            let from = ((first + before) as isize - (highest * d) as isize).div_euclid(s as isize);
+            let out = axis.image.saturating_sub(first).div_ceil(s);
+            let axis = Axis { image: axis.out, taps, stride: 1, dilation, before: -from, out };
+            Phase { axis, first, step: s, tap_first: highest, tap_step: -(tap_step as isize) }
+        };
+        (0..s.min(axis.image)).map(phase).collect()
+    }
+
+    /// The kernel's index of tap `t`.
+    pub fn tap(&self, t: usize) -> usize {
+        (self.tap_first as isize + t as isize * self.tap_step) as usize
+    }
+
+    /// Whether tap t is the kernel's t.
+    pub fn is_whole(&self) -> bool {
+        self.tap_first == 0 && self.tap_step == 1
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// An axis of the copy. Elements of one residue modulo the stride stand together, so that the elements which tap t of outputs
+/// q, q + 1, … reads are neighbours, for any stride; residues that no tap reads are left out.
+#[derive(Debug)]
+struct Slots {
+    stride: usize,
+    image: usize,
+    /// The image's index of the first element of each residue; may lie outside.
+    starts: Vec<isize>,
+    /// Elements of each residue.
+    len: usize,
+    /// Where tap t of the first output stands.
+    taps: Vec<usize>,
+}
+
+impl Slots {
+    fn new(axis: &Axis, outs: &Range<usize>) -> Slots {
+        let Axis { image, taps, stride, dilation, before, .. } = *axis;
+        let len = outs.len() + taps.saturating_sub(1) * dilation / stride;
+        let mut starts: Vec<isize> = Vec::new();
+        let mut place = |tap: usize| {
+            let start = (outs.start * stride + tap * dilation % stride) as isize - before;
+            let slot = starts.iter().position(|&s| s == start).unwrap_or_else(|| {
+                starts.push(start);
+                starts.len() - 1
+            });
+            slot * len + tap * dilation / stride
+        };
+        let taps = (0..taps).map(&mut place).collect();
+        Slots { stride, image, starts, len, taps }
+    }
+
+    fn total(&self) -> usize {
+        self.starts.len() * self.len
+    }
+}
+
+/// The layout of a copy of an image's channels with their padding, for some rows and columns of outputs.
+#[derive(Debug)]
+pub(super) struct Layout {
+    rows: Slots,
+    cols: Slots,
+}
+
+/// Floats beyond the copy that a vector of the last output may read: whatever is there is dropped.
+pub(super) const SLACK: usize = 64;
+
+impl Layout {
+    pub fn new(rows: &Axis, cols: &Axis, y: &Range<usize>, x: &Range<usize>) -> Layout {
+        Layout { rows: Slots::new(rows, y), cols: Slots::new(cols, x) }
+    }
+
+    /// From an output's elements to those of the output below it.
+    pub fn pitch(&self) -> usize {
+        self.cols.total()
+    }
+
+    /// Floats of a channel.
+    pub fn plane(&self) -> usize {
+        self.rows.total() * self.pitch()
+    }
+
+    /// Where the taps `k` of the first output stand in a copy whose first channel is `channel`; k counts channels, rows
+    /// of the kernel and its columns, in the order of the weights.
+    pub fn places(&self, k: Range<usize>, channel: usize, places: &mut Vec<usize>) {
+        places.clear();
+        let (kh, kw) = (self.rows.taps.len(), self.cols.taps.len());
+        places.extend(k.map(|k| {
+            let (c, i, j) = (k / (kh * kw) - channel, k / kw % kh, k % kw);
+            c * self.plane() + self.rows.taps[i] * self.pitch() + self.cols.taps[j]
+        }));
+    }
+
+    /// Copies `channels` channels of an image; `out` holds a plane for each, and perhaps more.
+    pub fn fill<S: Simd>(&self, s: S, image: &[f32], channels: usize, out: &mut [f32]) {
+        s.enter(Fill { layout: self, image, channels, out });
+    }
+}
+
+struct Fill<'a> {
+    layout: &'a Layout,
+    image: &'a [f32],
+    channels: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Fill<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Fill { layout: Layout { rows, cols }, image, channels, out } = self;
+        let (height, width, pitch) = (rows.image, cols.image, cols.total());
+        if pitch == 0 || rows.total() == 0 {
+            return;
+        }
+        for (c, plane) in out.chunks_exact_mut(rows.total() * pitch).take(channels).enumerate() {
+            for (u, out) in plane.chunks_exact_mut(pitch).enumerate() {
+                let h = rows.starts[u / rows.len] + (u % rows.len * rows.stride) as isize;
+                if h < 0 || h >= height as isize {
+                    zero(s, out);
+                    continue;
+                }
+                let row = &image[(c * height + h as usize) * width..][..width];
+                for (&start, out) in cols.starts.iter().zip(out.chunks_exact_mut(cols.len)) {
+                    every(s, row, start, cols.stride, out);
+                }
+            }
+        }
+    }
+}
+
+/// `out[q] = row[start + q·stride]`, or zero outside of the row.
+#[inline(always)]
+fn every<S: Simd>(s: S, row: &[f32], start: isize, stride: usize, out: &mut [f32]) {
+    let from = (start.min(0).unsigned_abs()).div_ceil(stride).min(out.len());
+    let inside = (row.len() as isize - start).max(0) as usize;
+    let to = inside.div_ceil(stride).clamp(from, out.len());
+    zero(s, &mut out[..from]);
+    zero(s, &mut out[to..]);
+    let out = &mut out[from..to];
+    if out.is_empty() {
+        return;
+    }
+    let row = &row[(start + (from * stride) as isize) as usize..];
+    match stride {
+        1 => copy(s, row, out),
+        2 => {
+            let (last, out) = out.split_last_mut().expect("not empty");
+            out.iter_mut().zip(row.chunks_exact(2)).for_each(|(out, pair)| *out = pair[0]);
+            *last = row[2 * out.len()];
+        }
+        _ => out.iter_mut().zip(row.iter().step_by(stride)).for_each(|(out, &x)| *out = x),
+    }
+}
+
+/// The first elements of `row`. Rows are short: a call of `memcpy` for each would cost more.
+#[inline(always)]
+fn copy<S: Simd>(s: S, row: &[f32], out: &mut [f32]) {
+    let row = &row[..out.len()];
+    for (out, row) in out.chunks_mut(S::LANES).zip(row.chunks(S::LANES)) {
+        s.store_part(out, s.load_part(row));
+    }
+}
+
+#[inline(always)]
+fn zero<S: Simd>(s: S, out: &mut [f32]) {
+    for out in out.chunks_mut(S::LANES) {
+        s.store_part(out, s.splat(0.0));
+    }
+}
+
+/// A vector of neighbouring outputs: where it stands in the copy (for the tap at place 0), and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move {
+    pub from: usize,
+    pub to: usize,
+    /// Outputs in it; the lanes beyond are dropped.
+    pub len: usize,
+}
+
+/// The vectors that hold the outputs `columns`, counted along rows of `width` outputs, `pitch` apart in the copy.
+pub(super) fn moves(columns: Range<usize>, width: usize, pitch: usize, lanes: usize, out: &mut Vec<Move>) {
+    let mut at = columns.start;
+    while at < columns.end {
+        let (y, x) = (at / width, at % width);
+        let len = lanes.min(width - x).min(columns.end - at);
+        out.push(Move { from: y * pitch + x, to: at - columns.start, len });
+        at += len;
+    }
+}
+
+/// `out[k·width + to + l] = copy[places[k] + from + l]` for every place and move, in their order: what a vector writes beyond
+/// its outputs is mended by the next one. `out` ends with [`SLACK`] floats for the last.
+///
+/// # Panics
+/// When a vector would be read or written outside of the slices.
+pub(super) fn pack_moves<S: Simd>(s: S, copy: &[f32], places: &[usize], moves: &[Move], width: usize, out: &mut [f32]) {
+    if places.is_empty() {
+        return;
+    }
+    let far = |x: Option<usize>| x.unwrap_or(0) + S::LANES;
+    let read = places.iter().max().copied().unwrap_or(0) + far(moves.iter().map(|m| m.from).max());
+    let written = places.len().saturating_sub(1) * width + far(moves.iter().map(|m| m.to).max());
+    assert!(read <= copy.len() && written <= out.len(), "pack_moves: vectors reach beyond their slices");
+    s.enter(Pack { copy, places, moves, width, out });
+}
+
+struct Pack<'a> {
+    copy: &'a [f32],
+    places: &'a [usize],
+    moves: &'a [Move],
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Pack<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Pack { copy, places, moves, width, out } = self;
+        for (k, &place) in places.iter().enumerate() {
+            for m in moves {
+                // SAFETY: `pack_moves` checked the largest of each summand.
+                unsafe {
+                    let x = s.load_ptr(copy.as_ptr().add(place + m.from));
+                    s.store_ptr(out.as_mut_ptr().add(k * width + m.to), x);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::Isa;
+
+    #[test]
+    fn the_phases_of_a_transpose_hold_every_pair_of_element_and_tap_once() {
+        for stride in 1..5 {
+            for dilation in 1..5 {
+                for taps in 1..5 {
+                    for (before, image) in [(0, 7), (1, 6), (3, 9), (5, 3)] {
+                        let span = dilation * (taps - 1) + 1;
+                        if image + 2 * before < span {
+                            continue;
+                        }
+                        let out = (image + 2 * before - span) / stride + 1;
+                        let axis = Axis { image, taps, stride, dilation, before: before as isize, out };
+                        let mut pairs = Vec::new();
+                        for q in 0..out {
+                            pairs.extend((0..taps).filter_map(|t| Some((axis.element(q, t)?, t, q))));
+                        }
+                        let mut found = Vec::new();
+                        for phase in Phase::transposed(&axis) {
+                            for m in 0..phase.axis.out {
+                                let of = |t: usize| {
+                                    Some((phase.first + m * phase.step, phase.tap(t), phase.axis.element(m, t)?))
+                                };
+                                found.extend((0..phase.axis.taps).filter_map(of));
+                            }
+                        }
+                        pairs.sort();
+                        found.sort();
+                        assert_eq!(
+                            found, pairs,
+                            "stride {stride}, dilation {dilation}, {taps} taps, {before}, {image}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_tap_of_every_output_finds_its_element_in_the_copy() {
+        struct Test<'a>(&'a Layout, &'a [f32], &'a mut [f32]);
+        impl Kernel for Test<'_> {
+            type Out = ();
+            fn run<S: Simd>(self, s: S) {
+                self.0.fill(s, self.1, 2, self.2);
+            }
+        }
+        for isa in Isa::available() {
+            for (stride, dilation, taps, before) in
+                [(1, 1, 3, 1), (2, 1, 4, 1), (3, 2, 2, 0), (2, 2, 3, 5), (1, 3, 2, -2), (5, 1, 2, 2)]
+            {
+                let image = 23;
+                let out = ((image as isize + 2 * before) as usize - dilation * (taps - 1) - 1) / stride + 1;
+                let axis = Axis { image, taps, stride, dilation, before, out };
+                let short = Axis { image: 5, taps: 1, stride: 1, dilation: 1, before: 1, out: 7 };
+                let (y, x) = (1..6, 1..out);
+                let layout = Layout::new(&short, &axis, &y, &x);
+                let data: Vec<f32> = (0..2 * 5 * 23).map(|i| i as f32 + 1.0).collect();
+                let mut copy = vec![f32::NAN; 2 * layout.plane()];
+                isa.dispatch(Test(&layout, &data, &mut copy));
+                let mut places = Vec::new();
+                layout.places(0..2 * taps, 0, &mut places);
+                for (k, place) in places.iter().enumerate() {
+                    for (q, r) in x.clone().flat_map(|q| y.clone().map(move |r| (q, r))) {
+                        let expected = short.element(r, 0).zip(axis.element(q, k % taps));
+                        let expected = expected.map_or(0.0, |(h, w)| data[(k / taps * 5 + h) * 23 + w]);
+                        let found = copy[place + (r - y.start) * layout.pitch() + q - x.start];
+                        assert_eq!(found, expected, "{isa:?} {axis:?} tap {k} of ({r}, {q})");
+                    }
+                }
+            }
+        }
+    }
+}
