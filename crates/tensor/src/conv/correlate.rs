@@ -1,31 +1,22 @@
 //! y = W ⋆ x for every image and group: an implicit GEMM. A is the weights, row m and column k = (c, i, j); B is the image
 //! seen through the window, whose element (k, p) is what tap k of output p reads. B is never stored: its vectors are read
-//! from a padded copy of a few channels, one copy for all taps.
+//! from a padded copy of the image, one copy for all taps and phases.
 //!
 //! The order of the additions is [`gemm`](crate::gemm)'s, so its bound holds, and a 1 × 1 convolution has the bits of a product.
 
+use super::cut::{COPY, Columns, Cut, View};
 use super::window::{Layout, Move, Phase, SLACK, moves, pack_moves};
 use crate::gemm::{
-    MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, in_phases, k_blocks, pack_panel, serial_threshold,
-    tile_fn, with_scratch,
+    LINE, MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, in_phases, k_blocks, pack_panel, prefetch,
+    serial_threshold, tile_fn, with_scratch,
 };
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
-/// Floats of the padded copy at most: 384 KiB of the second-level cache.
-const COPY: usize = 96 << 10;
-/// Outputs of a row in a band, where a single row is too long.
-const RUN: usize = 1024;
 /// Rows of the weights that are used while they lie in the second-level cache: 112 × 512 floats are 224 KiB.
 const GROUP_ROWS: usize = 112;
 /// Panels that are packed at once where the weights have more rows than that.
 const STRIP: usize = 8;
-/// What packing a float of a panel costs, in multiply-adds of one row. Measured: 2 to 4.
-const PACK_COST: usize = 4;
-/// Multiply-adds in a task at least.
-const TASK_WORK: usize = 1 << 20;
-/// Tasks that a product is cut into, where each of them is still `TASK_WORK`.
-const TASKS: usize = 16;
 /// Floats of weights to pack in a task at least.
 const PACK_TASK: usize = 1 << 15;
 
@@ -60,17 +51,23 @@ pub(super) struct Correlation<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
+impl Correlation<'_> {
+    /// Of the copy for a band of outputs.
+    pub fn layout(&self, y: &Range<usize>, x: &Range<usize>) -> Layout {
+        Layout::new(self.phases.each_ref().map(Vec::as_slice), [y, x])
+    }
+}
+
 /// Fills y, (images, groups·rows, height, width).
 pub(super) fn correlate(isa: Isa, problem: &Correlation<'_>, y: &mut [f32]) {
-    let Correlation { images, groups, rows, .. } = *problem;
+    let Correlation { images, groups, rows, channels, .. } = *problem;
     assert!(y.len() == images * groups * rows * problem.out[0] * problem.out[1], "correlate: y has another size");
     if y.is_empty() {
         return;
     }
-    let kernel = problem.phases.each_ref().map(|phases| phases.iter().map(|p| p.axis.taps).max().unwrap_or(0));
-    let k = problem.channels * kernel[0] * kernel[1];
+    let taps = problem.phases.each_ref().map(|phases| phases.iter().map(|p| p.axis.taps).max().unwrap_or(0));
     // A single row waits for memory.
-    let work = y.len().saturating_mul(k).saturating_mul(if rows == 1 { 8 } else { 1 });
+    let work = y.len().saturating_mul(channels * taps[0] * taps[1]).saturating_mul(if rows == 1 { 8 } else { 1 });
     let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
     isa.dispatch(Run { problem, parallel, y: SharedMut(y.as_mut_ptr()) });
 }
@@ -81,45 +78,16 @@ struct Run<'a> {
     y: SharedMut,
 }
 
-/// One phase of the rows with one of the columns: a product of its own.
-struct View<'a> {
-    rows: &'a Phase,
-    cols: &'a Phase,
-    k: usize,
-    /// Where its packed weights begin.
-    packed: usize,
-}
-
-impl View<'_> {
-    fn taps(&self) -> usize {
-        self.rows.axis.taps * self.cols.axis.taps
-    }
-
-    /// The channels that a block of k reads.
-    fn channels(&self, block: &Range<usize>) -> Range<usize> {
-        let taps = self.taps().max(1);
-        block.start / taps..block.end.div_ceil(taps)
-    }
-}
-
 impl Kernel for Run<'_> {
     type Out = ();
     fn run<S: Simd>(self, s: S) {
         let Run { problem, parallel, y } = self;
-        let mut packed = 0;
-        let mut views = Vec::new();
-        for rows in &problem.phases[0] {
-            for cols in &problem.phases[1] {
-                let k = problem.channels * rows.axis.taps * cols.axis.taps;
-                views.push(View { rows, cols, k, packed });
-                packed += problem.groups * problem.rows * k;
-            }
-        }
+        let (views, packed) = View::all(problem);
         let shape = const { TileShape::of(S::ISA, S::LANES) };
-        let panels = Panels::balanced(problem.rows, shape.mr);
         with_scratch(packed, |packed| {
             let packed = SharedMut(packed.as_mut_ptr());
             let cut = Cut::new(problem, &views, parallel);
+            let panels = Panels::balanced(problem.rows, shape.mr);
             let job = Job { s, shape, problem, views, panels, cut, packed, y };
             let (packs, tasks) = (job.packs(), job.cut.tasks());
             if !parallel {
@@ -133,77 +101,66 @@ impl Kernel for Run<'_> {
     }
 }
 
-/// How y is cut. A unit is a band of an image's outputs in one group and one phase of the rows: bits don't depend on it.
-struct Cut {
-    /// Rows and columns of outputs in a band.
-    band: [usize; 2],
-    /// Bands below and beside each other.
-    bands: [usize; 2],
-    units: usize,
-    /// Units in a task.
-    together: usize,
-}
-
-impl Cut {
-    fn new(problem: &Correlation<'_>, views: &[View<'_>], parallel: bool) -> Cut {
-        let out = problem.phases.each_ref().map(|phases| phases.iter().map(|p| p.axis.out).max().unwrap_or(0));
-        // What the copy of a band costs, for the phase that needs most.
-        let (mut cols, mut rows) = (out[1], out[0]);
-        for view in views {
-            let channels = k_blocks(view.k).map(|block| view.channels(&block).len()).max().unwrap_or(0);
-            let row =
-                |cols: usize| channels * Layout::new(&view.rows.axis, &view.cols.axis, &(0..1), &(0..cols)).pitch();
-            if row(out[1]) > COPY {
-                cols = cols.min(RUN);
-            }
-            let height =
-                |rows: usize| Layout::new(&view.rows.axis, &view.cols.axis, &(0..rows), &(0..cols)).plane() * channels;
-            while rows > 1 && height(rows) > COPY {
-                rows = rows.div_ceil(2);
-            }
-        }
-        if cols < out[1] {
-            rows = 1; // columns of C must stay neighbours
-        }
-        let row_work: usize = views.iter().map(|view| problem.rows * view.k * cols).sum();
-        let all = problem.images * problem.groups * problem.phases[0].len();
-        if parallel {
-            let enough = (all * out[0] * out[1].div_ceil(cols)).div_ceil(TASKS);
-            rows = rows.min(enough.max(TASK_WORK.div_ceil(row_work.max(1))));
-        }
-        let bands = [out[0].div_ceil(rows), out[1].div_ceil(cols)];
-        let rows = out[0].div_ceil(bands[0]);
-        let units = all * bands[0] * bands[1];
-        let together = (TASK_WORK / (row_work * rows).max(1)).min(units.div_ceil(4 * TASKS)).max(1);
-        Cut { band: [rows, cols], bands, units, together }
-    }
-
-    fn tasks(&self) -> usize {
-        self.units.div_ceil(self.together)
-    }
-}
-
 /// Everything that the tasks share.
 struct Job<'a, S> {
     s: S,
     shape: TileShape,
     problem: &'a Correlation<'a>,
-    /// Phases of the columns within phases of the rows.
     views: Vec<View<'a>>,
+    /// Of A.
     panels: Panels,
     cut: Cut,
     packed: SharedMut,
     y: SharedMut,
 }
 
-/// A panel of B: neighbouring outputs.
-struct Panel {
-    /// The first of them in the copy, where it is read in place, and from a vector to the next.
-    from: usize,
-    gap: usize,
-    /// The first column in the band.
-    to: usize,
-    cols: usize,
+/// What the units of one band have in common.
+struct Band {
+    ranges: [Range<usize>; 2],
+    layout: Layout,
+    /// Whether the copy holds all channels; otherwise each block of k has one of its own.
+    all_channels: bool,
+    /// For each view.
+    parts: Vec<Part>,
+}
+
+/// A view's part of a band.
+struct Part {
+    y: Range<usize>,
+    x: Range<usize>,
+    columns: Columns,
+    /// The outputs as vectors, of a channel that is alone.
+    vectors: Vec<Move>,
+}
+
+impl Part {
+    fn outputs(&self) -> usize {
+        self.y.len() * self.x.len()
+    }
+}
+
+/// Where the outputs of a view's part go: (m, p) to `c + m·stride + p`.
+#[derive(Clone, Copy)]
+struct To {
+    c: *mut f32,
+    stride: usize,
+}
+
+/// The image that is copied next comes from afar: each panel asks for a share of it.
+struct Ask<'a> {
+    image: &'a [f32],
+    share: usize,
+    at: usize,
+}
+
+impl Ask<'_> {
+    fn some(&mut self) {
+        let end = self.image.len().min(self.at + self.share);
+        for at in (self.at..end).step_by(LINE) {
+            prefetch(&self.image[at]);
+        }
+        self.at = end;
+    }
 }
 
 impl<S: Simd> Job<'_, S> {
@@ -228,7 +185,7 @@ impl<S: Simd> Job<'_, S> {
         for at in t * self.pack_group()..((t + 1) * self.pack_group()).min(self.views.len() * groups * each) {
             let (view, group, p) = (&self.views[at / each / groups], at / each % groups, at % each);
             let rows = self.panels.range(p);
-            for block in k_blocks(view.k) {
+            for block in k_blocks(view.k).filter(|block| !block.is_empty()) {
                 let len = rows.len() * block.len();
                 // SAFETY: the buffer has room for all weights; panels don't overlap, and each is packed by one task before
                 // anybody reads.
@@ -241,246 +198,260 @@ impl<S: Simd> Job<'_, S> {
     fn pack_block(&self, view: &View<'_>, group: usize, block: &Range<usize>, rows: Range<usize>, out: &mut [f32]) {
         let Weights { data, group: group_stride, row, channel, width } = self.problem.weights;
         let from = group * group_stride + rows.start * row;
-        if block.is_empty() {
-            return;
+        let (taps, height) = (view.taps(), rows.len());
+        if view.rows.is_whole() && view.cols.is_whole() && channel == taps {
+            return pack_panel(
+                self.s,
+                MatRef::new(&data[from + block.start..], height, block.len(), row, 1),
+                height,
+                out,
+            );
         }
-        if view.rows.is_whole() && view.cols.is_whole() && channel == view.taps() {
-            let panel = MatRef::new(&data[from + block.start..], rows.len(), block.len(), row, 1);
-            return pack_panel(self.s, panel, rows.len(), out);
+        // The kernel's taps that this view has, in its order.
+        let tap = |t: usize| view.rows.tap(t / view.cols.axis.taps) * width + view.cols.tap(t % view.cols.axis.taps);
+        let order: Vec<usize> = (0..taps).map(tap).collect();
+        for c in view.channels(block) {
+            let here = block.start.max(c * taps)..block.end.min((c + 1) * taps);
+            for r in 0..height {
+                let kernel = &data[from + c * channel + r * row..];
+                for k in here.clone() {
+                    out[(k - block.start) * height + r] = kernel[order[k - c * taps]];
+                }
+            }
         }
-        for (k, out) in block.clone().zip(out.chunks_exact_mut(rows.len())) {
-            let (c, tap) = (k / view.taps(), k % view.taps());
-            let (i, j) = (view.rows.tap(tap / view.cols.axis.taps), view.cols.tap(tap % view.cols.axis.taps));
-            let from = from + c * channel + i * width + j;
-            out.iter_mut().zip(data[from..].iter().step_by(row)).for_each(|(out, &w)| *out = w);
-        }
+    }
+
+    /// What the units of a band need.
+    fn band(&self, ranges: [Range<usize>; 2]) -> Band {
+        let Correlation { rows, channels, .. } = *self.problem;
+        let layout = self.problem.layout(&ranges[0], &ranges[1]);
+        let part = |view: &View<'_>| {
+            let clip = |range: &Range<usize>, out: usize| range.start.min(out)..range.end.min(out);
+            let (y, x) = (clip(&ranges[0], view.rows.axis.out), clip(&ranges[1], view.cols.axis.out));
+            let mut vectors = Vec::new();
+            // One output of one channel: few multiply-adds for each element, so there is nothing to keep in a tile.
+            let columns = if rows == 1 && channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1 && !x.is_empty()
+            {
+                moves(0..y.len() * x.len(), x.len(), layout.pitch(), S::LANES, &mut vectors);
+                Columns::default()
+            } else {
+                Columns::new([y.len(), x.len()], rows, layout.pitch(), self.shape)
+            };
+            Part { y, x, columns, vectors }
+        };
+        let parts = self.views.iter().map(part).collect();
+        Band { ranges, all_channels: channels * layout.plane() <= COPY, layout, parts }
     }
 
     /// Some units.
     fn task(&self, t: usize) {
         let Correlation { groups, rows, channels, ref phases, out: [height, width], x, .. } = *self.problem;
-        let Cut { band, bands, units, together } = self.cut;
-        let image = phases[0][0].axis.image * phases[1][0].axis.image;
-        for unit in t * together..units.min((t + 1) * together) {
-            let (bx, rest) = (unit % bands[1], unit / bands[1]);
-            let (by, rest) = (rest % bands[0], rest / bands[0]);
-            let (phase, of) = (rest % phases[0].len(), rest / phases[0].len());
-            let views = &self.views[phase * phases[1].len()..][..phases[1].len()];
-            let y = by * band[0]..views[0].rows.axis.out.min((by + 1) * band[0]);
-            let x_of = |view: &View<'_>| {
-                let end = view.cols.axis.out.min((bx + 1) * band[1]);
-                (bx * band[1]).min(end)..end
-            };
-            if y.is_empty() {
-                continue;
+        let image = channels * phases[0][0].axis.image * phases[1][0].axis.image;
+        let mut band: Option<Band> = None;
+        for unit in t * self.cut.together..self.cut.units.min((t + 1) * self.cut.together) {
+            let (of, ranges) = self.cut.unit(unit);
+            if band.as_ref().is_none_or(|band| band.ranges != ranges) {
+                band = Some(self.band(ranges));
             }
-            let image = &x[of * channels * image..][..channels * image];
-            let group = of % groups;
-            let (start, plane) = (of * rows * height * width, height * width);
-            if let ([view], 1, 1) = (views, views[0].rows.step, views[0].cols.step) {
-                let x = x_of(view);
-                let c = self.y.0.wrapping_add(start + y.start * width + x.start);
-                self.band(view, group, image, [y, x], c, plane);
-                continue;
-            }
-            // The phases of the columns one after the other, then their columns between each other.
-            let sizes: Vec<usize> = views.iter().map(|view| rows * y.len() * x_of(view).len()).collect();
-            with_scratch(sizes.iter().sum(), |scratch| {
-                let mut rest = &mut scratch[..];
-                let mut parts = Vec::new();
-                for (view, &size) in views.iter().zip(&sizes) {
-                    let (part, after) = rest.split_at_mut(size);
-                    let x = x_of(view);
-                    let stride = y.len() * x.len();
-                    self.band(view, group, image, [y.clone(), x], part.as_mut_ptr(), stride);
-                    parts.push(&*part);
-                    rest = after;
-                }
-                let steps = [views[0].rows.step, views[0].cols.step];
-                let cols = bx * band[1] * steps[1]..width.min((bx + 1) * band[1] * steps[1]);
-                for m in 0..rows {
-                    for (r, q) in y.clone().enumerate() {
-                        let from = start + m * plane + (views[0].rows.first + q * steps[0]) * width + cols.start;
-                        // SAFETY: these columns of this row of y belong to this unit alone.
-                        let out = unsafe { self.y.slice(from, cols.len()) };
-                        let row = |v: usize| {
-                            let n = x_of(&views[v]).len();
-                            &parts[v][(m * y.len() + r) * n..][..n]
-                        };
-                        self.s.enter(Merge { views, row, step: steps[1], out });
-                    }
-                }
-            });
+            let band = band.as_ref().expect("made above");
+            // With images in one piece, the next one is likely to be copied next.
+            let next = if self.cut.whole() { x.get((of + 1) * image..(of + 2) * image).unwrap_or(&[]) } else { &[] };
+            let panels = self.views.iter().zip(&band.parts);
+            let panels: usize = panels.map(|(view, part)| k_blocks(view.k).count() * part.columns.panels.len()).sum();
+            let ask = Ask { image: next, share: next.len().div_ceil(panels.max(1)).next_multiple_of(LINE), at: 0 };
+            self.unit(band, of % groups, &x[of * image..][..image], of * rows * height * width, ask);
         }
     }
 
-    /// A band of outputs in one phase: rows `y` and columns `x` of it, all rows of `x` or one row of `y`. Output (m, p) goes to
-    /// `c + m·c_stride + p`.
-    fn band(
-        &self,
-        view: &View<'_>,
-        group: usize,
-        image: &[f32],
-        [y, x]: [Range<usize>; 2],
-        c: *mut f32,
-        c_stride: usize,
-    ) {
-        let (rows, TileShape { nr, .. }) = (self.problem.rows, self.shape);
-        if x.is_empty() {
-            return;
-        }
-        let plane_of_image = view.rows.axis.image * view.cols.axis.image;
-        let layout = Layout::new(&view.rows.axis, &view.cols.axis, &y, &x);
-        let bias = self.problem.bias.map(|bias| &bias[group * rows..][..rows]);
-        let single = rows == 1 && self.problem.channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1;
-        let panels = if single { Columns::default() } else { self.panels_of(y.len(), x.len(), layout.pitch()) };
-        let deepest = k_blocks(view.k).map(|block| block.len()).max().unwrap_or(0);
-        let channels = k_blocks(view.k).map(|block| view.channels(&block).len()).max().unwrap_or(0);
-        let group_panels = (GROUP_ROWS / self.shape.mr).max(1);
-        let strip = match (panels.in_place, self.panels.count <= group_panels) {
-            (true, _) => panels.all.len().max(1),
-            (false, true) => 1,
-            (false, false) => STRIP,
-        };
-        let strip_len = if panels.in_place || single { 0 } else { strip * nr * deepest + SLACK };
-        let copy_len = channels * layout.plane() + SLACK;
-        let mut places = Vec::new();
-        let mut vectors: Vec<Move> = Vec::new();
-        with_scratch(copy_len + strip_len, |scratch| {
-            let (copy, packed) = scratch.split_at_mut(copy_len);
-            for block in k_blocks(view.k) {
-                let channels = view.channels(&block);
-                layout.fill(self.s, &image[channels.start * plane_of_image..], channels.len(), copy);
-                layout.places(block.clone(), channels.start, &mut places);
-                if single {
-                    moves(0..y.len() * x.len(), x.len(), layout.pitch(), S::LANES, &mut vectors);
-                    // SAFETY: the weights were packed before the tasks began, and now are only read; these columns of
-                    // C's only row are this task's alone.
-                    let (weights, out) = unsafe {
-                        let weights: &[f32] = self.packed.slice(self.place(view, group, &block, 0), block.len());
-                        (weights, std::slice::from_raw_parts_mut(c, y.len() * x.len()))
-                    };
-                    let bias = bias.map(|bias| bias[0]);
-                    super::depthwise::single(self.s, copy, &places, weights, &vectors, bias, out);
-                    continue;
+    /// A band of one image in one group, in all phases; its channels of y begin at `start`.
+    fn unit(&self, band: &Band, group: usize, image: &[f32], start: usize, mut ask: Ask<'_>) {
+        let Correlation { rows, channels, out: [height, width], .. } = *self.problem;
+        let copied = if band.all_channels { channels } else { self.most_channels() };
+        let copy_len = copied * band.layout.plane() + SLACK;
+        // The phases of a transpose are computed one after the other, and then put between each other.
+        let direct = self.views.len() == 1 && self.views[0].rows.step == 1 && self.views[0].cols.step == 1;
+        let sizes: Vec<usize> = band.parts.iter().map(|p| if direct { 0 } else { rows * p.outputs() }).collect();
+        let strip_len = if band.parts.iter().all(|p| p.columns.in_place) { 0 } else { self.strip_len() };
+        with_scratch(copy_len + strip_len + sizes.iter().sum::<usize>(), |scratch| {
+            let (copy, scratch) = scratch.split_at_mut(copy_len);
+            let (strip, mut scratch) = scratch.split_at_mut(strip_len);
+            if band.all_channels {
+                band.layout.fill(self.s, image, channels, copy);
+            }
+            let mut done = Vec::new();
+            for ((view, part), &size) in self.views.iter().zip(&band.parts).zip(&sizes) {
+                let (c, rest) = scratch.split_at_mut(size);
+                scratch = rest;
+                let to = if direct {
+                    let place = start + part.y.start * width + part.x.start;
+                    To { c: self.y.0.wrapping_add(place), stride: height * width }
+                } else {
+                    To { c: c.as_mut_ptr(), stride: part.outputs() }
+                };
+                if part.outputs() > 0 {
+                    self.part(band, view, part, group, image, (copy, strip), to, &mut ask);
                 }
-                let last = |p: &Panel| p.from + p.gap * (self.shape.panel_width(p.cols) / S::LANES - 1) + S::LANES;
-                let reach = panels.all.iter().map(last).max().unwrap_or(0) + places.iter().max().unwrap_or(&0);
-                assert!(
-                    !panels.in_place || block.is_empty() || reach <= copy_len,
-                    "correlate: a panel beyond the copy"
-                );
-                for strip in panels.all.chunks(strip) {
-                    if !panels.in_place {
-                        for (slot, panel) in strip.iter().enumerate() {
-                            vectors.clear();
-                            let cols = panel.to..panel.to + panel.cols;
-                            moves(cols, x.len(), layout.pitch(), S::LANES, &mut vectors);
-                            let out = &mut packed[slot * nr * block.len()..];
-                            pack_moves(self.s, copy, &places, &vectors, self.shape.panel_width(panel.cols), out);
-                        }
-                    }
-                    for first in (0..self.panels.count).step_by(group_panels) {
-                        for (slot, panel) in strip.iter().enumerate() {
-                            let width = self.shape.panel_width(panel.cols);
-                            let (b, window, source) = if panels.in_place {
-                                let window = Through { at: &places, gap: panel.gap };
-                                (copy.as_ptr().wrapping_add(panel.from), Some(window), Source::Window)
-                            } else {
-                                (packed[slot * nr * block.len()..].as_ptr(), None, Source::Panels)
-                            };
-                            for p in first..self.panels.count.min(first + group_panels) {
-                                let i = self.panels.range(p);
-                                let tile = Tile {
-                                    k: block.len(),
-                                    a: self.packed.0.wrapping_add(self.place(view, group, &block, p)),
-                                    a_step: i.len(),
-                                    a_row: 1,
-                                    b,
-                                    b_step: width,
-                                    window,
-                                    c: c.wrapping_add(i.start * c_stride + panel.to),
-                                    c_stride,
-                                    cols: panel.cols,
-                                    add: block.start > 0,
-                                    bias: None,
-                                    row_bias: bias.filter(|_| block.end == view.k).map(|bias| &bias[i.clone()]),
-                                    relu: false,
-                                };
-                                // SAFETY: A's panel was packed before the tasks began. B's vectors lie inside the copy,
-                                // as the assertion above checked, or in a packed panel of block.len() steps of `width`
-                                // floats. Rows i and these columns lie inside C, and of all tasks this one alone
-                                // has them.
-                                unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
-                            }
-                        }
-                    }
-                }
+                done.push(&*c);
+            }
+            if !direct {
+                self.s.enter(Merge { job: self, band, done: &done, start });
             }
         });
     }
 
-    /// The panels of a band of `height` × `width` outputs: read where the copy has them, which costs nothing but wastes the
-    /// lanes beyond a row's end; or packed side by side. Whichever is cheaper: the bits are the same.
-    fn panels_of(&self, height: usize, width: usize, pitch: usize) -> Columns {
-        let TileShape { nr, nv, .. } = self.shape;
-        let mut rows = Vec::new();
-        if width == S::LANES && nv == 2 {
-            for y in (0..height).step_by(2) {
-                let cols = width * (height - y).min(2);
-                rows.push(Panel { from: y * pitch, gap: pitch, to: y * width, cols });
+    fn most_channels(&self) -> usize {
+        self.views.iter().map(View::most_channels).max().unwrap_or(0)
+    }
+
+    /// Panels of A that stay in the second-level cache.
+    fn group(&self) -> usize {
+        (GROUP_ROWS / self.shape.mr).max(1)
+    }
+
+    /// Panels of B that are packed at once: one, where all of A is used before the next.
+    fn strip(&self) -> usize {
+        if self.panels.count <= self.group() { 1 } else { STRIP }
+    }
+
+    fn strip_len(&self) -> usize {
+        let deepest = self.views.iter().flat_map(|view| k_blocks(view.k)).map(|block| block.len()).max();
+        self.strip() * self.shape.nr * deepest.unwrap_or(0) + SLACK
+    }
+
+    /// A view's outputs in a band.
+    #[expect(clippy::too_many_arguments, reason = "a product's operands, each of them once")]
+    fn part(
+        &self,
+        band: &Band,
+        view: &View<'_>,
+        part: &Part,
+        group: usize,
+        image: &[f32],
+        (copy, packed): (&mut [f32], &mut [f32]),
+        to: To,
+        ask: &mut Ask<'_>,
+    ) {
+        let rows = self.problem.rows;
+        let bias = self.problem.bias.map(|bias| &bias[group * rows..][..rows]);
+        let pixels = view.rows.axis.image * view.cols.axis.image;
+        let mut places = Vec::new();
+        for block in k_blocks(view.k) {
+            let channels = view.channels(&block);
+            if !band.all_channels {
+                band.layout.fill(self.s, &image[channels.start * pixels..], channels.len(), copy);
             }
-        } else {
-            for y in 0..height {
-                for x in (0..width).step_by(nr) {
-                    let (from, to) = (y * pitch + x, y * width + x);
-                    rows.push(Panel { from, gap: S::LANES, to, cols: nr.min(width - x) });
+            let first = if band.all_channels { 0 } else { channels.start };
+            band.layout.places(view.at, block.clone(), first, &mut places);
+            if !part.vectors.is_empty() {
+                // SAFETY: the weights were packed before the tasks began, and now are only read; these outputs are C's only
+                // row in this band, and this task's alone.
+                let (weights, out) = unsafe {
+                    let weights: &[f32] = self.packed.slice(self.place(view, group, &block, 0), block.len());
+                    (weights, std::slice::from_raw_parts_mut(to.c, part.outputs()))
+                };
+                super::depthwise::single(self.s, copy, &places, weights, &part.vectors, bias.map(|bias| bias[0]), out);
+                continue;
+            }
+            let Columns { in_place, ref panels } = part.columns;
+            let reach = places.iter().max().map_or(0, |place| place + part.columns.reach(self.shape));
+            assert!(reach <= copy.len(), "correlate: a panel lies beyond the copy");
+            let mut vectors: Vec<Move> = Vec::new();
+            let slot_len = self.shape.nr * block.len();
+            for strip in panels.chunks(if in_place { panels.len() } else { self.strip() }) {
+                if !in_place {
+                    for (slot, panel) in strip.iter().enumerate() {
+                        vectors.clear();
+                        let outputs = panel.to..panel.to + panel.cols;
+                        moves(outputs, part.x.len(), band.layout.pitch(), S::LANES, &mut vectors);
+                        let width = self.shape.panel_width(panel.cols);
+                        pack_moves(self.s, copy, &places, &vectors, width, &mut packed[slot * slot_len..]);
+                    }
+                }
+                for p in (0..self.panels.count).step_by(self.group()) {
+                    for (slot, panel) in strip.iter().enumerate() {
+                        if p == 0 {
+                            ask.some();
+                        }
+                        let width = self.shape.panel_width(panel.cols);
+                        let (b, window, source) = if in_place {
+                            let window = Through { at: &places, gap: panel.gap };
+                            (copy.as_ptr().wrapping_add(panel.from), Some(window), Source::Window)
+                        } else {
+                            (packed[slot * slot_len..].as_ptr(), None, Source::Panels)
+                        };
+                        for p in p..self.panels.count.min(p + self.group()) {
+                            let i = self.panels.range(p);
+                            let tile = Tile {
+                                k: block.len(),
+                                a: self.packed.0.wrapping_add(self.place(view, group, &block, p)),
+                                a_step: i.len(),
+                                a_row: 1,
+                                b,
+                                b_step: width,
+                                window,
+                                c: to.c.wrapping_add(i.start * to.stride + panel.to),
+                                c_stride: to.stride,
+                                cols: panel.cols,
+                                add: block.start > 0,
+                                bias: None,
+                                row_bias: bias.filter(|_| block.end == view.k).map(|bias| &bias[i.clone()]),
+                                relu: false,
+                            };
+                            // SAFETY: A's panel was packed before the tasks began. B's vectors lie inside the copy, as the
+                            // assertion above checked, or in a packed panel of block.len() steps of `width` floats.
+                            // Rows i and these columns lie inside C, and of all tasks this one alone has them.
+                            unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
+                        }
+                    }
                 }
             }
         }
-        let all = height * width;
-        let fixed = |to: usize| Panel { from: 0, gap: S::LANES, to, cols: nr.min(all - to) };
-        let dense: Vec<Panel> = (0..all).step_by(nr).map(fixed).collect();
-        let lanes = |panels: &[Panel]| panels.iter().map(|p| self.shape.panel_width(p.cols)).sum::<usize>();
-        let m = self.problem.rows.max(PACK_COST); // fewer rows wait for their own additions
-        let in_place = lanes(&rows) * m <= lanes(&dense) * (m + PACK_COST);
-        Columns { in_place, all: if in_place { rows } else { dense } }
     }
 }
 
-/// The panels of B for a band of outputs.
-#[derive(Default)]
-struct Columns {
-    in_place: bool,
-    all: Vec<Panel>,
+/// y from the phases of a band: output q of a phase is element first + q·step.
+struct Merge<'a, S> {
+    job: &'a Job<'a, S>,
+    band: &'a Band,
+    done: &'a [&'a [f32]],
+    start: usize,
 }
 
-/// A row of y from the rows of its phases: `out[first + q·step] = row[q]`.
-struct Merge<'a, R> {
-    views: &'a [View<'a>],
-    row: R,
-    step: usize,
-    out: &'a mut [f32],
-}
-
-impl<'r, R: Fn(usize) -> &'r [f32]> Kernel for Merge<'_, R> {
+impl<J: Simd> Kernel for Merge<'_, J> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Merge { views, row, step, out } = self;
-        if step == 2 && views.len() == 2 {
-            let (even, odd) = (row(0), row(1));
-            for ((pair, &a), &b) in out.chunks_exact_mut(2).zip(even).zip(odd) {
-                pair[0] = a;
-                pair[1] = b;
+        let Merge { job, band, done, start } = self;
+        let Correlation { rows, ref phases, out: [height, width], .. } = *job.problem;
+        let across = phases[1].len();
+        let step = job.views[0].cols.step;
+        let cols = (band.ranges[1].start * step).min(width)..(band.ranges[1].end * step).min(width);
+        for m in 0..rows {
+            for i in 0..phases[0].len() {
+                let (views, parts) = (&job.views[i * across..][..across], &band.parts[i * across..][..across]);
+                let done = &done[i * across..][..across];
+                for (r, q) in parts[0].y.clone().enumerate() {
+                    let h = views[0].rows.first + q * views[0].rows.step;
+                    // SAFETY: these columns of this row of y belong to this unit alone.
+                    let out = unsafe { job.y.slice(start + (m * height + h) * width + cols.start, cols.len()) };
+                    let row = |j: usize| &done[j][m * parts[j].outputs() + r * parts[j].x.len()..][..parts[j].x.len()];
+                    if across == 2 && step == 2 {
+                        // In pairs, which the compiler makes vectors of.
+                        let (even, odd) = (row(0), row(1));
+                        for ((pair, &a), &b) in out.chunks_exact_mut(2).zip(even).zip(odd) {
+                            (pair[0], pair[1]) = (a, b);
+                        }
+                        if even.len() > odd.len() {
+                            out[2 * odd.len()] = even[odd.len()];
+                        }
+                        continue;
+                    }
+                    for j in 0..across {
+                        let from = views[j].cols.first.min(out.len());
+                        out[from..].iter_mut().step_by(step).zip(row(j)).for_each(|(out, &x)| *out = x);
+                    }
+                }
             }
-            if even.len() > odd.len() {
-                out[2 * odd.len()] = even[odd.len()];
-            }
-            return;
-        }
-        for (v, view) in views.iter().enumerate() {
-            out[view.cols.first..].iter_mut().step_by(step).zip(row(v)).for_each(|(out, &x)| *out = x);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! in a tile. Vectors of outputs are summed where the padded copy has their elements.
 
 use super::weight::WeightGradient;
-use super::window::{Layout, Move, SLACK, moves};
+use super::window::{Layout, Move, Phase, SLACK, moves};
 use crate::gemm::with_scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Isa, Kernel, Simd};
@@ -105,13 +105,14 @@ impl Kernel for Run<'_> {
         let width = cols.out.min(RUN);
         let height = (RUN / width).clamp(1, rows.out);
         let work = dy.len() * (1 + taps / 4);
+        let (row_phases, col_phases) = (Phase::all(*rows), Phase::all(*cols));
         for_each_chunk(dw, taps, work, |group, dw| {
             dw.fill(0.0);
             let (mut places, mut vectors) = (Vec::new(), Vec::new());
             for y in (0..rows.out).step_by(height).map(|y| y..rows.out.min(y + height)) {
                 for q in (0..cols.out).step_by(width).map(|q| q..cols.out.min(q + width)) {
-                    let layout = Layout::new(rows, cols, &y, &q);
-                    layout.places(0..taps, 0, &mut places);
+                    let layout = Layout::new([&row_phases, &col_phases], [&y, &q]);
+                    layout.places([0, 0], 0..taps, 0, &mut places);
                     vectors.clear();
                     moves(0..y.len() * q.len(), q.len(), layout.pitch(), S::LANES, &mut vectors);
                     with_scratch(layout.plane() + SLACK, |copy| {

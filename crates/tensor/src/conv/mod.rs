@@ -24,6 +24,7 @@
 //! A transposed convolution multiplies each input by each weight once, and what would lie between the inputs by nothing.
 
 mod correlate;
+mod cut;
 mod depthwise;
 mod options;
 mod weight;

@@ -8,7 +8,7 @@
 //! The positions are cut into units of at most [`DEPTH`], the units into slices, both by the shapes alone. A slice is summed
 //! unit after unit, then the slices are added in their order: bits don't depend on threads.
 
-use super::window::{Axis, Layout, Move, SLACK, moves, pack_moves};
+use super::window::{Axis, Layout, Move, Phase, SLACK, moves, pack_moves};
 use crate::gemm::{
     MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, block_depth, pack_panel, tile_fn, with_scratch,
 };
@@ -385,11 +385,12 @@ impl<S: Simd> Job<'_, S> {
         let TileShape { mr, nr, .. } = self.shape;
         let image = axes[0].image * axes[1].image;
         let panels = Panels::balanced(rows.len(), mr);
+        let phases = axes.map(Phase::all);
         let (mut places, mut vectors): (Vec<usize>, Vec<Move>) = Default::default();
         for u in units.clone() {
             let unit = self.units.get(u);
             let depth = unit.depth();
-            let layout = Layout::new(&axes[0], &axes[1], &unit.y, &unit.x);
+            let layout = Layout::new(phases.each_ref().map(Vec::as_slice), [&unit.y, &unit.x]);
             vectors.clear();
             moves(0..unit.each(), unit.x.len(), layout.pitch(), S::LANES, &mut vectors);
             let (copy_len, row_len) = (channels * layout.plane() + SLACK, depth + SLACK);
@@ -404,7 +405,7 @@ impl<S: Simd> Job<'_, S> {
                 }
                 for b in parts.clone() {
                     let taps = self.columns.panels.range(b);
-                    layout.places(taps.clone(), 0, &mut places);
+                    layout.places([0, 0], taps.clone(), 0, &mut places);
                     for (n, copy) in copies.chunks_exact(copy_len).enumerate() {
                         pack_moves(self.s, copy, &places, &vectors, row_len, &mut windows[n * unit.each()..]);
                     }

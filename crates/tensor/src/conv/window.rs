@@ -83,7 +83,7 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// An axis of the copy. Elements of one residue modulo the stride stand together, so that the elements which tap t of outputs
+/// An axis of the copy. Elements of one residue modulo the stride stand together, so that the elements which a tap of outputs
 /// q, q + 1, … reads are neighbours, for any stride; residues that no tap reads are left out.
 #[derive(Debug)]
 struct Slots {
@@ -93,24 +93,30 @@ struct Slots {
     starts: Vec<isize>,
     /// Elements of each residue.
     len: usize,
-    /// Where tap t of the first output stands.
-    taps: Vec<usize>,
+    /// For each phase, where tap t of the first output stands.
+    taps: Vec<Vec<usize>>,
 }
 
 impl Slots {
-    fn new(axis: &Axis, outs: &Range<usize>) -> Slots {
-        let Axis { image, taps, stride, dilation, before, .. } = *axis;
-        let len = outs.len() + taps.saturating_sub(1) * dilation / stride;
-        let mut starts: Vec<isize> = Vec::new();
-        let mut place = |tap: usize| {
-            let start = (outs.start * stride + tap * dilation % stride) as isize - before;
-            let slot = starts.iter().position(|&s| s == start).unwrap_or_else(|| {
-                starts.push(start);
-                starts.len() - 1
+    /// For all phases of an axis: they read the same image, and begin with different elements of it.
+    fn new(phases: &[Phase], outs: &Range<usize>) -> Slots {
+        let Axis { image, stride, .. } = phases[0].axis;
+        let lead = phases.iter().map(|p| p.axis.before).max().expect("one phase at least");
+        let mut residues: Vec<usize> = Vec::new();
+        // (residue, index) of each tap
+        let mut place = |axis: &Axis, tap: usize| {
+            let at = (lead - axis.before) as usize + tap * axis.dilation;
+            let slot = residues.iter().position(|&r| r == at % stride).unwrap_or_else(|| {
+                residues.push(at % stride);
+                residues.len() - 1
             });
-            slot * len + tap * dilation / stride
+            (slot, at / stride)
         };
-        let taps = (0..taps).map(&mut place).collect();
+        let taps: Vec<Vec<(usize, usize)>> =
+            phases.iter().map(|p| (0..p.axis.taps).map(|t| place(&p.axis, t)).collect()).collect();
+        let len = outs.len() + taps.iter().flatten().map(|&(_, index)| index).max().unwrap_or(0);
+        let starts = residues.iter().map(|&r| (outs.start * stride + r) as isize - lead).collect();
+        let taps = taps.iter().map(|taps| taps.iter().map(|&(slot, index)| slot * len + index).collect()).collect();
         Slots { stride, image, starts, len, taps }
     }
 
@@ -119,7 +125,7 @@ impl Slots {
     }
 }
 
-/// The layout of a copy of an image's channels with their padding, for some rows and columns of outputs.
+/// The layout of a copy of an image's channels with their padding, for some rows and columns of outputs of all phases.
 #[derive(Debug)]
 pub(super) struct Layout {
     rows: Slots,
@@ -130,7 +136,7 @@ pub(super) struct Layout {
 pub(super) const SLACK: usize = 64;
 
 impl Layout {
-    pub fn new(rows: &Axis, cols: &Axis, y: &Range<usize>, x: &Range<usize>) -> Layout {
+    pub fn new([rows, cols]: [&[Phase]; 2], [y, x]: [&Range<usize>; 2]) -> Layout {
         Layout { rows: Slots::new(rows, y), cols: Slots::new(cols, x) }
     }
 
@@ -144,18 +150,28 @@ impl Layout {
         self.rows.total() * self.pitch()
     }
 
-    /// Where the taps `k` of the first output stand in a copy whose first channel is `channel`; k counts channels, rows
-    /// of the kernel and its columns, in the order of the weights.
-    pub fn places(&self, k: Range<usize>, channel: usize, places: &mut Vec<usize>) {
+    /// Where the taps `k` of the first output of a phase of the rows and one of the columns stand, in a copy whose first channel
+    /// is `channel`. k counts channels, rows of the kernel and its columns, in the order of the weights.
+    pub fn places(&self, [row, col]: [usize; 2], k: Range<usize>, channel: usize, places: &mut Vec<usize>) {
         places.clear();
-        let (kh, kw) = (self.rows.taps.len(), self.cols.taps.len());
-        places.extend(k.map(|k| {
-            let (c, i, j) = (k / (kh * kw) - channel, k / kw % kh, k % kw);
-            c * self.plane() + self.rows.taps[i] * self.pitch() + self.cols.taps[j]
-        }));
+        let (rows, cols) = (&self.rows.taps[row], &self.cols.taps[col]);
+        let taps = rows.len() * cols.len();
+        if k.is_empty() {
+            return;
+        }
+        let first = k.start / taps;
+        for c in first..k.end.div_ceil(taps) {
+            for row in rows {
+                let from = (c - channel) * self.plane() + row * self.pitch();
+                places.extend(cols.iter().map(|col| from + col));
+            }
+        }
+        // The first and the last channel may belong to these taps in part.
+        places.truncate(k.end - first * taps);
+        places.drain(..k.start - first * taps);
     }
 
-    /// Copies `channels` channels of an image; `out` holds a plane for each, and perhaps more.
+    /// Copies `channels` channels of an image; `out` holds a plane for each, and [`SLACK`] floats more.
     pub fn fill<S: Simd>(&self, s: S, image: &[f32], channels: usize, out: &mut [f32]) {
         s.enter(Fill { layout: self, image, channels, out });
     }
@@ -172,64 +188,103 @@ impl Kernel for Fill<'_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Fill { layout: Layout { rows, cols }, image, channels, out } = self;
-        let (height, width, pitch) = (rows.image, cols.image, cols.total());
-        if pitch == 0 || rows.total() == 0 {
-            return;
-        }
-        for (c, plane) in out.chunks_exact_mut(rows.total() * pitch).take(channels).enumerate() {
-            for (u, out) in plane.chunks_exact_mut(pitch).enumerate() {
-                let h = rows.starts[u / rows.len] + (u % rows.len * rows.stride) as isize;
-                if h < 0 || h >= height as isize {
-                    zero(s, out);
-                    continue;
-                }
-                let row = &image[(c * height + h as usize) * width..][..width];
-                for (&start, out) in cols.starts.iter().zip(out.chunks_exact_mut(cols.len)) {
-                    every(s, row, start, cols.stride, out);
+        let Fill { layout, image, channels, out } = self;
+        let Layout { rows, cols } = layout;
+        let (height, width) = (rows.image, cols.image);
+        assert!(image.len() >= channels * height * width, "fill: the image has fewer channels");
+        assert!(out.len() >= channels * layout.plane() + S::LANES, "fill: the copy has no room");
+        // Which elements of each residue lie in the image is the same for all rows.
+        let residues: Vec<Residue> = cols.starts.iter().map(|&start| Residue::new(cols, start)).collect();
+        let mut to = out.as_mut_ptr();
+        for c in 0..channels {
+            for &first in &rows.starts {
+                for u in 0..rows.len {
+                    let h = first + (u * rows.stride) as isize;
+                    let row = (0..height as isize).contains(&h).then(|| c * height + h as usize);
+                    for residue in &residues {
+                        // SAFETY: `to` walks over the copy's planes, and a row of the image is `width` floats; both were
+                        // checked above. A vector may spill over into what is written after it.
+                        unsafe {
+                            match row {
+                                Some(row) => residue.copy(s, image.as_ptr().add(row * width), cols.stride, to),
+                                None => zero(s, to, cols.len),
+                            }
+                            to = to.add(cols.len);
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-/// `out[q] = row[start + q·stride]`, or zero outside of the row.
-#[inline(always)]
-fn every<S: Simd>(s: S, row: &[f32], start: isize, stride: usize, out: &mut [f32]) {
-    let from = (start.min(0).unsigned_abs()).div_ceil(stride).min(out.len());
-    let inside = (row.len() as isize - start).max(0) as usize;
-    let to = inside.div_ceil(stride).clamp(from, out.len());
-    zero(s, &mut out[..from]);
-    zero(s, &mut out[to..]);
-    let out = &mut out[from..to];
-    if out.is_empty() {
-        return;
+/// A row's elements of one residue: zeros before it, some elements from `first` on, zeros after it.
+struct Residue {
+    before: usize,
+    first: usize,
+    inside: usize,
+    after: usize,
+}
+
+impl Residue {
+    fn new(cols: &Slots, start: isize) -> Residue {
+        let before = start.min(0).unsigned_abs().div_ceil(cols.stride).min(cols.len);
+        let end = ((cols.image as isize - start).max(0) as usize).div_ceil(cols.stride).clamp(before, cols.len);
+        // Of none the first may lie beyond the row.
+        let first = if end > before { (start + (before * cols.stride) as isize) as usize } else { 0 };
+        Residue { before, first, inside: end - before, after: cols.len - end }
     }
-    let row = &row[(start + (from * stride) as isize) as usize..];
-    match stride {
-        1 => copy(s, row, out),
-        2 => {
-            let (last, out) = out.split_last_mut().expect("not empty");
-            out.iter_mut().zip(row.chunks_exact(2)).for_each(|(out, pair)| *out = pair[0]);
-            *last = row[2 * out.len()];
+
+    /// Writes them to `out`, and up to a vector beyond.
+    ///
+    /// # Safety
+    /// `row` is a row of the image, and all those elements and a vector more can be written to `out`.
+    #[inline(always)]
+    unsafe fn copy<S: Simd>(&self, s: S, row: *const f32, stride: usize, out: *mut f32) {
+        // SAFETY: the caller's promise; `new` took only elements that lie in a row.
+        unsafe {
+            zero(s, out, self.before);
+            let (row, out) = (row.add(self.first), out.add(self.before));
+            if stride == 1 {
+                let whole = self.inside - self.inside % S::LANES;
+                for q in (0..whole).step_by(S::LANES) {
+                    s.store_ptr(out.add(q), s.load_ptr(row.add(q)));
+                }
+                if whole < self.inside {
+                    let rest = std::slice::from_raw_parts(row.add(whole), self.inside - whole);
+                    s.store_ptr(out.add(whole), s.load_part(rest));
+                }
+            } else if self.inside > 0 {
+                let row = std::slice::from_raw_parts(row, (self.inside - 1) * stride + 1);
+                every(row, stride, std::slice::from_raw_parts_mut(out, self.inside));
+            }
+            zero(s, out.add(self.inside), self.after);
         }
-        _ => out.iter_mut().zip(row.iter().step_by(stride)).for_each(|(out, &x)| *out = x),
     }
 }
 
-/// The first elements of `row`. Rows are short: a call of `memcpy` for each would cost more.
+/// `out[q] = row[q·stride]`.
 #[inline(always)]
-fn copy<S: Simd>(s: S, row: &[f32], out: &mut [f32]) {
-    let row = &row[..out.len()];
-    for (out, row) in out.chunks_mut(S::LANES).zip(row.chunks(S::LANES)) {
-        s.store_part(out, s.load_part(row));
+fn every(row: &[f32], stride: usize, out: &mut [f32]) {
+    if stride == 2 {
+        // In pairs, which the compiler makes vectors of.
+        let (last, all) = out.split_last_mut().expect("not empty");
+        all.iter_mut().zip(row.chunks_exact(2)).for_each(|(out, pair)| *out = pair[0]);
+        *last = row[row.len() - 1];
+    } else {
+        out.iter_mut().zip(row.iter().step_by(stride)).for_each(|(out, &x)| *out = x);
     }
 }
 
+/// `n` zeros, and up to a vector beyond.
+///
+/// # Safety
+/// So many floats can be written to `out`.
 #[inline(always)]
-fn zero<S: Simd>(s: S, out: &mut [f32]) {
-    for out in out.chunks_mut(S::LANES) {
-        s.store_part(out, s.splat(0.0));
+unsafe fn zero<S: Simd>(s: S, out: *mut f32, n: usize) {
+    for at in (0..n).step_by(S::LANES) {
+        // SAFETY: the caller's promise.
+        unsafe { s.store_ptr(out.add(at), s.splat(0.0)) };
     }
 }
 
@@ -354,12 +409,12 @@ mod tests {
                 let axis = Axis { image, taps, stride, dilation, before, out };
                 let short = Axis { image: 5, taps: 1, stride: 1, dilation: 1, before: 1, out: 7 };
                 let (y, x) = (1..6, 1..out);
-                let layout = Layout::new(&short, &axis, &y, &x);
+                let layout = Layout::new([&Phase::all(short), &Phase::all(axis)], [&y, &x]);
                 let data: Vec<f32> = (0..2 * 5 * 23).map(|i| i as f32 + 1.0).collect();
-                let mut copy = vec![f32::NAN; 2 * layout.plane()];
+                let mut copy = vec![f32::NAN; 2 * layout.plane() + SLACK];
                 isa.dispatch(Test(&layout, &data, &mut copy));
                 let mut places = Vec::new();
-                layout.places(0..2 * taps, 0, &mut places);
+                layout.places([0, 0], 0..2 * taps, 0, &mut places);
                 for (k, place) in places.iter().enumerate() {
                     for (q, r) in x.clone().flat_map(|q| y.clone().map(move |r| (q, r))) {
                         let expected = short.element(r, 0).zip(axis.element(q, k % taps));

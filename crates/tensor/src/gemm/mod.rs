@@ -71,7 +71,7 @@ pub(crate) use pack::pack_panel;
 pub(crate) use parallel::serial_threshold;
 pub(crate) use part::SharedMut;
 pub(crate) use scratch::with_scratch;
-pub(crate) use tile::{Source, Through, Tile, tile_fn};
+pub(crate) use tile::{LINE, Source, Through, Tile, prefetch, tile_fn};
 
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -126,11 +126,11 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const SOURCE: u8>(s: S
 }
 
 /// Floats in a cache line.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// Asks for the cache line at `address`, which need not be valid.
 #[inline(always)]
-fn prefetch(address: *const f32) {
+pub(crate) fn prefetch(address: *const f32) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64, and a prefetch never faults.
     unsafe {
