@@ -52,7 +52,6 @@ mod tensor;
 pub mod testing;
 
 pub use attention::{Attention, Sight};
-pub use buffer::{PoolStats, copied_bytes, pool_stats};
 pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
 pub use conv::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, conv_transpose1d_shape,

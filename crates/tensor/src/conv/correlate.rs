@@ -446,8 +446,8 @@ impl<J: Simd> Kernel for Merge<'_, J> {
                         }
                         continue;
                     }
-                    for j in 0..across {
-                        let from = views[j].cols.first.min(out.len());
+                    for (j, view) in views.iter().enumerate() {
+                        let from = view.cols.first.min(out.len());
                         out[from..].iter_mut().step_by(step).zip(row(j)).for_each(|(out, &x)| *out = x);
                     }
                 }

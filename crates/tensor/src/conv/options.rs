@@ -200,21 +200,21 @@ impl Plan<'_> {
         self.check_ranks(x, w, "O, C/groups");
         let (channels, outputs) = (x[1], w[0]);
         assert!(
-            channels % groups == 0,
+            channels.is_multiple_of(groups),
             "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; groups divide both its channels and weight's {outputs}"
         );
         assert!(
-            outputs % groups == 0,
+            outputs.is_multiple_of(groups),
             "{op}: {groups} groups don't divide the {outputs} outputs of weight {w:?}; groups divide both them and x's {channels} channels"
         );
         if channels / groups != w[1] {
-            let fits = w[1] > 0 && channels % w[1] == 0 && outputs % (channels / w[1]).max(1) == 0 && channels > 0;
-            let way_out = match fits {
-                true => format!("; with groups: {} it would", channels / w[1]),
-                false if outputs == channels && w[1] != channels => {
-                    format!("; its first axis is the outputs, and conv_transpose takes weight the other way round")
-                }
-                false => String::new(),
+            let groups_fit = w[1] > 0 && channels > 0 && channels % w[1] == 0 && outputs % (channels / w[1]) == 0;
+            let way_out = if groups_fit {
+                format!("; with groups: {} it would fit", channels / w[1])
+            } else if outputs == channels / groups {
+                "; weight.transpose(0, 1) would fit".to_string()
+            } else {
+                String::new()
             };
             panic!(
                 "{op}: x {x:?} has {channels} channels in {groups} groups, but weight {w:?}, which is (O, C/groups, …), takes {} of each group{way_out}",
@@ -256,7 +256,7 @@ impl Plan<'_> {
             }
         );
         assert!(
-            channels % groups == 0,
+            channels.is_multiple_of(groups),
             "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; with as many groups as channels each is alone"
         );
         let outputs = w[1] * groups;

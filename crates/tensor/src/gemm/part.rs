@@ -263,10 +263,10 @@ impl<S: Simd> Part<'_, S> {
                 row_bias: finish.row_bias.map(|bias| &bias[self.i0 + i.start..self.i0 + i.end]),
                 relu: finish.relu,
             };
+            let source = if a_row == 1 { Source::Panels } else { Source::Rows };
             // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats, or is a
             // block of A itself; `b` is a panel of `width` floats a step, packed or in place inside B; rows i and columns
             // j lie inside C, and of all tasks this one alone has their rectangle.
-            let source = if a_row == 1 { Source::Panels } else { Source::Rows };
             unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
         }
     }
