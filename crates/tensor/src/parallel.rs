@@ -155,6 +155,20 @@ pub(crate) fn for_each_slot<T: Send>(slots: &mut [T], work: usize, task: impl Fn
     }
 }
 
+/// Cuts each of M outputs into chunks of its own length and runs `task(i, chunk i of each)`, on the pool when the work is
+/// worth it. An output that is empty, because nobody wants it, gives empty chunks.
+pub(crate) fn for_each_chunk_of<const M: usize>(
+    outs: [(&mut [f32], usize); M],
+    tasks: usize,
+    work: usize,
+    task: &(dyn Fn(usize, &mut [&mut [f32]; M]) + Sync),
+) {
+    let mut chunks = outs.map(|(out, chunk)| out.chunks_mut(chunk.max(1)));
+    let one_each = |_| chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
+    let mut parts: Vec<[&mut [f32]; M]> = (0..tasks).map(one_each).collect();
+    chunks_on_pool(&mut parts, 1, work, &|i, part| task(i, &mut part[0]));
+}
+
 /// What a task of an operation that drives rayon itself calls first, so that [`probe`] counts its worker.
 pub(crate) fn observer() -> impl Fn() + Sync {
     let probe = Probe::current();

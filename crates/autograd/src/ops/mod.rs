@@ -34,6 +34,7 @@ operations! {
     argmax
     argmin
     attention
+    batch_norm
     bce_with_logits
     cat
     clamp
@@ -56,6 +57,10 @@ operations! {
     index_add
     index_select
     leaky_relu
+    group_norm
+    index_add
+    index_select
+    layer_norm
     linear
     ln
     log1p
@@ -86,6 +91,7 @@ operations! {
     reshape
     rotary
     rsqrt
+    rms_norm
     scatter_add
     sigmoid
     sign

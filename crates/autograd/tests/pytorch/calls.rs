@@ -11,6 +11,8 @@ pub fn operation(case: &str) -> &str {
         "select" | "index" | "split" | "chunk" => "narrow",
         "unsqueeze" | "squeeze" => "reshape",
         "stack" => "cat",
+        "instance_norm" => "group_norm",
+        "batch_norm_with" => "batch_norm",
         own => own,
     }
 }
@@ -54,6 +56,8 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
             let options = AttentionOptions { causal: c.flag("causal"), window: n("window"), scale, mask: x.get(3) };
             x[0].attention(&x[1], &x[2], options)
         }
+        "batch_norm" => x[0].batch_norm(x.get(1), x.get(2), c.f("eps")).0,
+        "batch_norm_with" => x[0].batch_norm_with(x[3].value(), x[4].value(), x.get(1), x.get(2), c.f("eps")),
         "bce_with_logits" => x[0].bce_with_logits(&x[1]),
         "cat" => Var::cat(&refs(x), c.axis("axis")),
         "chunk" => x[0].chunk(c.n("n"), c.axis("axis")).remove(c.n("part")),
@@ -66,9 +70,12 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "flip" => x[0].flip(&c.axes("axes")),
         "gather" => x[0].gather(c.axis("axis"), &ids[0]),
         "gaussian_kl" => x[0].gaussian_kl(&x[1]),
+        "group_norm" => x[0].group_norm(c.n("groups"), x.get(1), x.get(2), c.f("eps")),
         "index" => x[0].index((1, .., 2..5)),
         "index_add" => x[0].index_add(c.axis("axis"), &ids[0], &x[1]),
         "index_select" => x[0].index_select(c.axis("axis"), &ids[0]),
+        "instance_norm" => x[0].instance_norm(x.get(1), x.get(2), c.f("eps")),
+        "layer_norm" => x[0].layer_norm(&c.sizes("shape"), x.get(1), x.get(2), c.f("eps")),
         "linear" if c.flag("relu") => x[0].linear_relu(&x[1], x.get(2)),
         "linear" => x[0].linear(&x[1], x.get(2)),
         "ln" => x[0].ln(),
@@ -94,6 +101,7 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
             let layout = if c.flag("interleaved") { RotaryLayout::Interleaved } else { RotaryLayout::Halves };
             x[0].rotary(&Rotary::new(16, 8, c.f("base"), layout), c.n("offset"))
         }
+        "rms_norm" => x[0].rms_norm(&c.sizes("shape"), x.get(1), c.f("eps")),
         "scatter_add" => x[0].scatter_add(c.axis("axis"), &ids[0], &x[1]),
         "select" => x[0].select(c.axis("axis"), c.n("index")),
         "sigmoid" => x[0].sigmoid(),
