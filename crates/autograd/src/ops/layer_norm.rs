@@ -147,7 +147,7 @@ impl Parameters {
 pub(super) fn normalized(x: &Var, axes: &[isize], centered: bool, eps: f32) -> (Var, Var) {
     let apart = if centered { x - &x.mean(axes, true) } else { x.clone() };
     let var = apart.square().mean(axes, true);
-    let r = (&(&var + eps).ln() * -0.5).exp();
+    let r = (&var + eps).rsqrt();
     (&apart * &r, r)
 }
 

@@ -54,13 +54,11 @@ operations! {
     gaussian_kl
     gelu
     gelu_tanh
-    index_add
-    index_select
-    leaky_relu
     group_norm
     index_add
     index_select
     layer_norm
+    leaky_relu
     linear
     ln
     log1p
@@ -89,9 +87,9 @@ operations! {
     relu
     reparameterize
     reshape
+    rms_norm
     rotary
     rsqrt
-    rms_norm
     scatter_add
     sigmoid
     sign

@@ -43,16 +43,15 @@ impl Op for Norm {
     fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
         let x = kept.x(0);
         let spread = |y: &Var| axes::with_axes(y, x.shape(), &self.axes);
-        let sign = || Var::constant(map_n(&Sign, [x.value()]));
+        let sign = Var::constant(x.value().sign());
         let dx = match self.p {
-            1.0 => &spread(dy) * &sign(),
+            1.0 => &spread(dy) * &sign,
             2.0 => x * &spread(&(dy / &axes::nonzero(kept.y()))),
             f32::INFINITY => &spread(dy) * &Var::constant(self.largest(x.value(), kept.y().value())),
             p => {
-                let sign = sign(); // 0 at 0, where |x| may be taken for 1
-                let (size, y) = (axes::nonzero(&(x * &sign)), axes::nonzero(kept.y()));
-                let power = (&(&size.ln() - &spread(&y.ln())) * (p - 1.0)).exp(); // (|x| / y)^(p − 1)
-                &(&spread(dy) * &sign) * &power
+                // where x is 0, its sign is, and |x| may be taken for 1
+                let share = &axes::nonzero(&x.abs()) / &spread(&axes::nonzero(kept.y()));
+                &(&spread(dy) * &sign) * &share.powf(p - 1.0)
             }
         };
         [Some(dx)].into()
@@ -74,19 +73,7 @@ impl Op for Norm {
 impl Norm {
     /// For p = ∞: sgn(x) at the largest |x|, shared among equal ones.
     fn largest(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        let sign = map_n(&Sign, [x]);
-        &shared_tensor(&(x * &sign), y, &Tensor::ones(y.shape()), &self.axes) * &sign
-    }
-}
-
-/// sgn(x): NaN of NaN
-struct Sign;
-
-impl Lanes<1> for Sign {
-    #[inline(always)]
-    fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> S::F {
-        let sign = s.copysign(s.splat(1.0), x);
-        s.select(s.eq(x, s.splat(0.0)), x, s.select(s.is_nan(x), x, sign))
+        &shared_tensor(&x.abs(), y, &Tensor::ones(y.shape()), &self.axes) * &x.sign()
     }
 }
 
@@ -96,7 +83,8 @@ struct SignTimes;
 impl Lanes<2> for SignTimes {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x, dy]: [S::F; 2]) -> S::F {
-        dy * Sign.lanes(s, [x])
+        let zero = s.splat(0.0);
+        s.select(s.gt(x, zero), dy, s.select(s.lt(x, zero), -dy, zero))
     }
 }
 
@@ -108,7 +96,7 @@ struct Backward {
 impl Lanes<3> for Backward {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x, y, dy]: [S::F; 3]) -> S::F {
-        let power = math::exp(s, s.splat(self.less) * math::ln(s, s.abs(x) / y));
+        let power = math::pow(s, s.abs(x) / y, s.splat(self.less));
         s.select(s.eq(x, s.splat(0.0)), x, dy * s.copysign(power, x))
     }
 }

@@ -1,8 +1,7 @@
 //! The p-norm (Σ |x|ᵖ)^(1/p).
 //!
 //! |x| and x² are added as they are, and once more in f64 where a sum leaves the range in which f32 keeps all digits (a square does
-//! beyond 10¹⁹ and below 10⁻¹⁹). Other powers are of |x| / max |x|, which is at most 1: the large terms, which matter, are near 1 and
-//! have the most exact powers.
+//! beyond 10¹⁹ and below 10⁻¹⁹). Other powers are of |x| / max |x|, which is at most 1, so that none overflows.
 
 use super::extreme::Extreme;
 use super::{Fold, reduce};
@@ -108,8 +107,7 @@ struct Power {
 impl SumLanes<1, 1> for Power {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> [S::F; 1] {
-        let share = s.abs(x) / s.splat(self.largest);
-        [math::exp(s, s.splat(self.p) * math::ln(s, share))] // ln 0 = −∞, e^−∞ = 0
+        [math::pow(s, s.abs(x) / s.splat(self.largest), s.splat(self.p))]
     }
 }
 
