@@ -69,7 +69,7 @@ def elementwise():
     odd = (3, 37)
     simple = {
         "exp": torch.exp, "expm1": torch.expm1, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "erf": torch.erf,
-        "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "softplus": F.softplus,
+        "ndtr": torch.special.ndtr, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "softplus": F.softplus,
         "sin": torch.sin, "cos": torch.cos, "neg": torch.neg, "square": torch.square,
     }  # fmt: skip
     for op, f in simple.items():
@@ -261,6 +261,19 @@ def convolutions():
         for count in (True, False):
             pool = lambda x: F.avg_pool2d(x, kernel, stride, padding, count_include_pad=count)
             case("avg_pool2d", pool, [X(2, 3, 7, 8)], count_include_pad=count, **o)
+    def adjoint(f, shape):  # of a linear map: what its gradient does to the gradient of its value
+        def g(x):
+            z = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+            return torch.autograd.grad(f(z), z, x, create_graph=True)[0]
+
+        return g
+
+    pool = adjoint(lambda z: F.avg_pool2d(z, [3, 2], [2, 1], [1, 1], count_include_pad=False), (2, 3, 7, 8))
+    o = dict(kernel=[3, 2], stride=[2, 1], padding=[1, 1], size=[7, 8], count_include_pad=False)
+    case("avg_pool2d_adjoint", pool, [X(2, 3, 4, 9)], **o)
+    for corners in (False, True):
+        grow = lambda z: F.interpolate(z, size=[8, 15], mode="bilinear", align_corners=corners)
+        case("resample_adjoint", adjoint(grow, (2, 3, 4, 5)), [X(2, 3, 8, 15)], size=[4, 5], align_corners=corners)
     case("max_pool1d", lambda x: F.max_pool1d(x, 3, 2, 1), [X(2, 3, 9)], kernel=3, stride=2, padding=1)
     case("avg_pool1d", lambda x: F.avg_pool1d(x, 3, 2, 1), [X(2, 3, 9)], kernel=3, stride=2, padding=1, count_include_pad=True)
     for size in ([8, 15], [5, 3], [4, 5]):

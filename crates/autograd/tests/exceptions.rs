@@ -12,6 +12,8 @@ const LOOSER: &[(&str, &str)] = &[
     ("bce_with_logits", "an exponential, a logarithm and two additions follow one another"),
     ("gelu", "an exponential, a quotient, a polynomial of degree 11 and three products follow one another"),
     ("ndtr", "an exponential, a quotient, a polynomial of degree 11 and two products follow one another"),
+    ("resample", "along each of two axes a weight, a product and a sum are rounded"),
+    ("resample_adjoint", "along each of two axes a weight and a product are rounded, and elements add up"),
     ("sigmoid", "an exponential within 2 ULP, an addition and a division; a ULP is up to two units"),
     (
         "softmax",
@@ -35,6 +37,7 @@ const NOT_TWICE: &[(&str, &str)] = &[
 /// Operations whose gradient is mostly or wholly zero, and why.
 const MOSTLY_ZERO: &[(&str, &str)] = &[
     ("max", "the gradient goes to the largest elements alone"),
+    ("max_pool2d", "a window passes its gradient to its largest element"),
     ("min", "the gradient goes to the smallest elements alone"),
     ("sign", "a sign is constant but for its jump"),
 ];

@@ -35,6 +35,8 @@ operations! {
     argmin
     attention
     batch_norm
+    avg_pool2d
+    avg_pool2d_adjoint
     bce_with_logits
     cat
     clamp
@@ -66,6 +68,7 @@ operations! {
     logsumexp
     matmul
     max
+    max_pool2d
     maximum
     mean
     min
@@ -80,12 +83,16 @@ operations! {
     overlap_add
     pad
     permute
+    pixel_shuffle
+    pixel_unshuffle
     pow
     powf
     rand_like
     randn_like
     relu
     reparameterize
+    resample
+    resample_adjoint
     reshape
     rms_norm
     rotary
