@@ -10,7 +10,10 @@ const DEFAULT_UNITS: f64 = 4.0;
 const LOOSER: &[(&str, &str)] = &[
     ("adam_step", "nine roundings, a square root and two divisions follow one another"),
     ("bce_with_logits", "an exponential, a logarithm and two additions follow one another"),
+    ("gated_tanh", "a hyperbolic tangent and a sigmoid, each looser than usual"),
+    ("geglu", "a product with gelu, which is looser than usual"),
     ("gelu", "an exponential, a quotient, a polynomial of degree 11 and three products follow one another"),
+    ("glu", "a product with a sigmoid, which is looser than usual"),
     ("ndtr", "an exponential, a quotient, a polynomial of degree 11 and two products follow one another"),
     ("resample", "along each of two axes a weight, a product and a sum are rounded"),
     ("resample_adjoint", "along each of two axes a weight and a product are rounded, and elements add up"),
@@ -19,6 +22,7 @@ const LOOSER: &[(&str, &str)] = &[
         "softmax",
         "an exponential of a rounded difference, a sum of blocks of 32, a division and a product follow one another",
     ),
+    ("swiglu", "two products with a sigmoid, which is looser than usual"),
     ("tanh", "an exponential and a division; a ULP is up to two units"),
     ("var", "a square counts the rounding of its root twice, and long sums of squares add up to 24 more"),
 ];

@@ -52,11 +52,14 @@ operations! {
     expand
     expm1
     flip
+    gated_tanh
     gather
     gaussian_kl
+    geglu
     gelu
     gelu_tanh
     group_norm
+    glu
     index_add
     index_select
     layer_norm
@@ -110,6 +113,7 @@ operations! {
     std
     sub
     sum
+    swiglu
     tanh
     topk
     unfold
