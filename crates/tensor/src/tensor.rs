@@ -163,6 +163,35 @@ impl Tensor {
         random::uniform_fill(key, t.make_mut());
         t
     }
+
+    /// Draws from Gumbel's distribution, −ln(−ln u): element i is [`key.gumbel(i)`](Key::gumbel). The largest of logits to which
+    /// they are added is a draw from softmax(logits).
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let g = Tensor::gumbel([1000], Key::new(1));
+    /// assert!((g.mean(&[0], false).item() - 0.5772).abs() < 0.1); // Euler's constant
+    /// ```
+    #[track_caller]
+    pub fn gumbel(shape: impl AsRef<[usize]>, key: Key) -> Self {
+        let mut t = Self::for_overwrite(shape.as_ref());
+        random::gumbel_fill(key, t.make_mut());
+        t
+    }
+
+    /// Draws from the logistic distribution, ln(u / (1 − u)): element i is [`key.logistic(i)`](Key::logistic).
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let l = Tensor::logistic([1000], Key::new(1));
+    /// assert!(l.mean(&[0], false).item().abs() < 0.2); // the standard deviation is π / √3
+    /// ```
+    #[track_caller]
+    pub fn logistic(shape: impl AsRef<[usize]>, key: Key) -> Self {
+        let mut t = Self::for_overwrite(shape.as_ref());
+        random::logistic_fill(key, t.make_mut());
+        t
+    }
 }
 
 /// Looking at a tensor.

@@ -60,6 +60,7 @@ operations! {
     gelu_tanh
     group_norm
     glu
+    gumbel_softmax
     index_add
     index_select
     layer_norm
@@ -68,6 +69,7 @@ operations! {
     ln
     log1p
     log_softmax
+    logistic_sample
     logsumexp
     matmul
     max
@@ -99,10 +101,12 @@ operations! {
     reshape
     rms_norm
     rotary
+    round_ste
     rsqrt
     scatter_add
     sigmoid
     sign
+    sign_ste
     silu
     sin
     softmax
@@ -111,6 +115,7 @@ operations! {
     sqrt
     square
     std
+    straight_through
     sub
     sum
     swiglu
