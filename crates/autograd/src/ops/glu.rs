@@ -36,7 +36,7 @@ impl Op for Glu {
         let at = axis_index("glu", self.axis, x[0].rank());
         let len = x[0].shape()[at];
         assert!(
-            len % 2 == 0,
+            len.is_multiple_of(2),
             "glu: axis {} of {:?} has {len} elements, which are no two halves; make it {} or {}",
             self.axis,
             x[0].shape(),

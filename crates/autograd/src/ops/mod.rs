@@ -58,8 +58,8 @@ operations! {
     geglu
     gelu
     gelu_tanh
-    group_norm
     glu
+    group_norm
     gumbel_softmax
     index_add
     index_select
