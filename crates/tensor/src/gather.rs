@@ -4,7 +4,7 @@
 
 use crate::ids::Ids;
 use crate::parallel::for_each_row_part;
-use crate::shape::{Dims, axis_index};
+use crate::shape::{Dims, axis_index, is_row_major};
 use crate::tensor::Tensor;
 
 /// A tensor as blocks that lie together in memory: an axis with all axes after it. The axes before it may lie as they like.
@@ -17,9 +17,10 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     pub(crate) fn new(x: &Tensor, axis: usize) -> Self {
-        let block = Dims::new(&x.shape()[axis..]);
-        let x = if x.strides()[axis..] == *block.row_major_strides() { x.clone() } else { x.contiguous() };
-        Self { x, axis, len: block.iter().product() }
+        let together = is_row_major(&x.shape()[axis..], &x.strides()[axis..]);
+        let x = if together { x.clone() } else { x.contiguous() };
+        let len = x.shape()[axis..].iter().product();
+        Self { x, axis, len }
     }
 
     /// Block number `i`, counting the axes before it in row-major order.

@@ -144,15 +144,7 @@ pub(crate) fn for_each_row_part(
 
 /// Runs `task(i, slot i)` for each slot, on the pool when the work is worth it: for tasks that write more than one slice.
 pub(crate) fn for_each_slot<T: Send>(slots: &mut [T], work: usize, task: impl Fn(usize, &mut T) + Sync) {
-    if slots.len() > 1 && worthwhile(work) {
-        let seen = observer();
-        slots.par_iter_mut().enumerate().with_max_len(1).for_each(|(i, slot)| {
-            seen();
-            task(i, slot)
-        });
-    } else {
-        slots.iter_mut().enumerate().for_each(|(i, slot)| task(i, slot));
-    }
+    chunks_on_pool(slots, 1, work, &|i, slot| task(i, &mut slot[0]));
 }
 
 /// Cuts each of M outputs into chunks of its own length and runs `task(i, chunk i of each)`, on the pool when the work is
@@ -167,6 +159,20 @@ pub(crate) fn for_each_chunk_of<const M: usize>(
     let one_each = |_| chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
     let mut parts: Vec<[&mut [f32]; M]> = (0..tasks).map(one_each).collect();
     chunks_on_pool(&mut parts, 1, work, &|i, part| task(i, &mut part[0]));
+}
+
+/// The columns of blocks: `out` is (blocks, n, inner), and a slot holds `width` columns (the last ones of a row fewer) of each of
+/// the n rows of a block; the slots of a block follow one another.
+pub(crate) fn column_slots(out: &mut [f32], [n, inner]: [usize; 2], width: usize) -> Vec<Vec<&mut [f32]>> {
+    let per_row = inner.div_ceil(width);
+    let blocks = out.len() / (n * inner);
+    let mut slots: Vec<Vec<&mut [f32]>> = (0..blocks * per_row).map(|_| Vec::with_capacity(n)).collect();
+    for (row, entry) in out.chunks_exact_mut(inner).enumerate() {
+        for (j, columns) in entry.chunks_mut(width).enumerate() {
+            slots[row / n * per_row + j].push(columns);
+        }
+    }
+    slots
 }
 
 /// What a task of an operation that drives rayon itself calls first, so that [`probe`] counts its worker.

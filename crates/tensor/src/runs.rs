@@ -12,7 +12,7 @@
 //! The last axis that is so read, together with the whole axes after it, is a row: its forward runs are copied as slices.
 
 use crate::parallel::{CHUNK, for_each_chunk};
-use crate::shape::{Dims, MAX_RANK, axis_mask, numel};
+use crate::shape::{Dims, MAX_RANK, axis_mask, is_row_major, numel};
 use crate::tensor::Tensor;
 
 /// What stands in the margin of a padded axis.
@@ -124,8 +124,8 @@ fn copy_runs(x: &Tensor, runs: Vec<Option<Vec<Run>>>, fill: f32) -> Tensor {
     let Some(last) = runs.iter().rposition(Option::is_some) else { return x.clone() };
     // A row must lie together; the axes before it may lie as they like.
     let inner = numel(&x.shape()[last + 1..]);
-    let strides = Dims::new(&x.shape()[last..]).row_major_strides();
-    let x = if x.strides()[last..] == *strides { x.clone() } else { x.contiguous() };
+    let together = is_row_major(&x.shape()[last..], &x.strides()[last..]);
+    let x = if together { x.clone() } else { x.contiguous() };
     let mut shape = Dims::new(x.shape());
     for (dim, runs) in shape.iter_mut().zip(&runs) {
         *dim = runs.as_ref().map_or(*dim, |runs| runs.iter().fold(0, |n, run| run.len.saturating_add(n)));

@@ -9,7 +9,7 @@
 //! (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2): a correctly rounded sum, but for
 //! cancellation of nine digits, where sums carried in f32 would drift by n·u. Around the axis x is (outer, n, inner).
 
-use crate::parallel::{CHUNK, for_each_chunk, for_each_slot};
+use crate::parallel::{CHUNK, column_slots, for_each_chunk, for_each_slot};
 use crate::shape::axis_index;
 use crate::tensor::Tensor;
 
@@ -64,12 +64,7 @@ fn scan(x: &Tensor, axis: isize, reversed: bool) -> Tensor {
     if inner >= 2 * COLUMNS {
         // Wide entries: a task takes some columns of a block.
         let per_row = inner.div_ceil(COLUMNS);
-        let mut slots: Vec<Vec<&mut [f32]>> = (0..outer * per_row).map(|_| Vec::with_capacity(n)).collect();
-        for (row, entry) in out.make_mut().chunks_exact_mut(inner).enumerate() {
-            for (j, columns) in entry.chunks_mut(COLUMNS).enumerate() {
-                slots[row / n * per_row + j].push(columns);
-            }
-        }
+        let mut slots = column_slots(out.make_mut(), [n, inner], COLUMNS);
         for_each_slot(&mut slots, work, |task, entries| {
             let (block, column) = (task / per_row, task % per_row * COLUMNS);
             let mut sums = [0.0; COLUMNS];
@@ -131,6 +126,7 @@ fn run(x: &[f32], inner: usize, sums: &mut [f64], reversed: bool, y: Option<&mut
         Some(y) => in_order(x.len() / inner, reversed, |i| {
             add_entry(sums, &x[i * inner..][..inner], Some(&mut y[i * inner..][..inner]));
         }),
+        None if inner == 1 => sums[0] += x.iter().map(|&x| f64::from(x)).sum::<f64>(),
         None => in_order(x.len() / inner, reversed, |i| add_entry(sums, &x[i * inner..][..inner], None)),
     }
 }

@@ -1,26 +1,25 @@
 //! Adding to what ids name: `index_add` adds whole entries of an axis, `scatter_add` one element for each id. Several ids may
 //! name the same place.
 //!
-//! No two tasks write to the same place, so there is nothing to guard, and the terms of each place are added in the order
-//! of the ids whoever adds them. With k terms, the error is at most k·u·(|x| + Σ|src|) for u = 2⁻²⁴ and but for u²
-//! (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
+//! No two tasks write to the same place, so there is nothing to guard, and the order in which the terms of a place are added
+//! depends on shapes and ids, not on who adds them. With k terms, the error is at most k·u·(|x| + Σ|src|) for u = 2⁻²⁴ and
+//! but for u², in any order (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
 
 use crate::gather::{check_beside, check_list};
 use crate::ids::Ids;
-use crate::parallel::{CHUNK, for_each_chunk, for_each_slot};
+use crate::parallel::{CHUNK, column_slots, for_each_chunk, for_each_row_part, for_each_slot};
 use crate::shape::{Dims, axis_index};
 use crate::tensor::Tensor;
 
 /// The most terms of one place that one task adds up; of more, blocks are added up apart first.
 const BLOCK: usize = 512;
+/// From so many blocks on, each is filled by one task.
+const MANY: usize = 8;
 /// Columns that one task of `scatter_add` takes where there are few blocks: four cache lines of each entry.
-const COLUMNS: usize = 64;
+const COLUMNS: usize = 32;
 
 impl Tensor {
     /// Adds entries of `src` to those entries of `axis` that ids name: y = x, then y[…, ids[i], …] += src[…, i, …] for each i.
-    ///
-    /// The ids are put in the order of what they name first (a counting sort), so that a task owns some entries of y and adds
-    /// all of their terms.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, Tensor, tensor};
@@ -87,7 +86,7 @@ impl Tensor {
         let (base, src, ids) = (Base::new(self), src.contiguous(), ids.as_slice());
         let src = src.as_slice().expect("made contiguous above");
         let work = out.numel() + 3 * src.len();
-        if outer >= 8 || inner < 2 * COLUMNS {
+        if outer >= MANY || inner < 2 * COLUMNS {
             // Many blocks, or narrow ones: a task takes some whole ones.
             let blocks = CHUNK.div_ceil((n + m) * inner);
             for_each_chunk(out.make_mut(), blocks * n * inner, work, |task, part| {
@@ -105,12 +104,7 @@ impl Tensor {
         }
         // Few blocks, wide entries: a task takes some columns of a block.
         let per_row = inner.div_ceil(COLUMNS);
-        let mut slots: Vec<Vec<&mut [f32]>> = (0..outer * per_row).map(|_| Vec::with_capacity(n)).collect();
-        for (row, entry) in out.make_mut().chunks_exact_mut(inner).enumerate() {
-            for (j, columns) in entry.chunks_mut(COLUMNS).enumerate() {
-                slots[row / n * per_row + j].push(columns);
-            }
-        }
+        let mut slots = column_slots(out.make_mut(), [n, inner], COLUMNS);
         for_each_slot(&mut slots, work, |task, entries| {
             let (block, column) = (task / per_row, task % per_row * COLUMNS);
             let width = entries[0].len();
@@ -158,10 +152,42 @@ fn add_entries(x: &Tensor, n: usize, inner: usize, ids: &[u32], src: &Tensor) ->
     }
     let (base, src, m) = (Base::new(x), src.contiguous(), ids.len());
     let src = src.as_slice().expect("made contiguous above");
-    let sorted = Sorted::new(ids, n);
     let work = out.numel() + 2 * src.len();
     let outer = out.numel() / (n * inner);
-    // The places with many terms: each block of terms is a row of `partials`.
+    if outer >= MANY || (n + m) * inner <= CHUNK {
+        // Many blocks, or little to do: a task takes some whole ones.
+        let blocks = CHUNK.div_ceil((n + m) * inner);
+        for_each_chunk(out.make_mut(), blocks * n * inner, work, |task, part| {
+            base.write(task * blocks * n * inner, part);
+            for (block, part) in part.chunks_exact_mut(n * inner).enumerate() {
+                add_list(part, inner, &src[(task * blocks + block) * m * inner..], ids);
+            }
+        });
+        return out;
+    }
+    if m >= 8 * n {
+        // Many terms for each place: stretches of the list are added up apart, each in an array of its own.
+        let stretch = (8 * n).max(CHUNK.div_ceil(inner));
+        let stretches = m.div_ceil(stretch);
+        let mut sums = Tensor::for_overwrite(&[outer * stretches * n * inner]);
+        for_each_chunk(sums.make_mut(), n * inner, work, |task, sum| {
+            let (block, first) = (task / stretches, task % stretches * stretch);
+            sum.fill(0.0);
+            add_list(sum, inner, &src[(block * m + first) * inner..], &ids[first..m.min(first + stretch)]);
+        });
+        let sums = sums.as_slice().expect("new");
+        for_each_row_part(out.make_mut(), n * inner, sums.len(), |block, begin, part| {
+            base.write(block * n * inner + begin, part);
+            for i in 0..stretches {
+                let sum = &sums[(block * stretches + i) * n * inner + begin..];
+                part.iter_mut().zip(sum).for_each(|(y, &x)| *y += x);
+            }
+        });
+        return out;
+    }
+    // Many places: the ids are put in the order of what they name, and a task takes some places with all of their terms.
+    let sorted = Sorted::new(ids, n);
+    // The places with many terms (what fills up a batch, say): each block of terms is a row of `partials`.
     let blocks: Vec<(usize, &[u32])> = (0..outer)
         .flat_map(|o| sorted.crowded().flat_map(move |terms| terms.chunks(BLOCK).map(move |block| (o, block))))
         .collect();
@@ -174,7 +200,6 @@ fn add_entries(x: &Tensor, n: usize, inner: usize, ids: &[u32], src: &Tensor) ->
         }
     });
     let partials = partials.as_slice().expect("new");
-    // Some places to a task.
     let places = CHUNK.div_ceil(inner);
     for_each_chunk(out.make_mut(), places * inner, work, |task, part| {
         base.write(task * places * inner, part);
@@ -192,6 +217,16 @@ fn add_entries(x: &Tensor, n: usize, inner: usize, ids: &[u32], src: &Tensor) ->
         }
     });
     out
+}
+
+/// Adds entry i of `src` at entry `ids[i]`.
+fn add_list(sum: &mut [f32], inner: usize, src: &[f32], ids: &[u32]) {
+    if inner == 1 {
+        return ids.iter().zip(src).for_each(|(&id, &x)| sum[id as usize] += x);
+    }
+    for (&id, x) in ids.iter().zip(src.chunks_exact(inner)) {
+        sum[id as usize * inner..][..inner].iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+    }
 }
 
 /// Adds entries of `src` in this order.

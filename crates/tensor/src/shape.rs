@@ -118,6 +118,18 @@ impl PartialEq for Dims {
 
 impl Eq for Dims {}
 
+/// Whether elements with these strides lie in row-major order without gaps. An axis of length 1 is never walked along, so its
+/// stride doesn't matter.
+pub fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
+    let mut step = 1;
+    shape.contains(&0)
+        || shape.iter().zip(strides).rev().all(|(&dim, &stride)| {
+            let fits = dim == 1 || stride == step;
+            step *= dim;
+            fits
+        })
+}
+
 /// How many elements an array of this shape has.
 ///
 /// ```

@@ -6,13 +6,12 @@
 //! comes last, or first when descending.
 
 use crate::ids::Ids;
-use crate::parallel::{CHUNK, for_each_slot, worthwhile};
+use crate::parallel::{CHUNK, for_each_slot};
 use crate::shape::{Dims, axis_index};
 use crate::tensor::Tensor;
-use rayon::slice::ParallelSliceMut;
 
-/// A row of so many elements is sorted by several threads.
-const LONG: usize = 1 << 16;
+/// From so many keys on, sorting by digits beats comparing.
+const DIGITS: usize = 256;
 
 impl Tensor {
     /// The entries of `axis` in ascending (or descending) order, and where each came from: y = x.gather(axis, ids). Equal
@@ -30,9 +29,9 @@ impl Tensor {
     #[track_caller]
     pub fn sort(&self, axis: isize, descending: bool) -> (Tensor, Ids) {
         let at = axis_index("sort", axis, self.rank());
-        along(self, at, self.shape()[at], &|x, keys| {
+        along(self, at, self.shape()[at], &|x, keys, spare| {
             keys.extend((0..).zip(x).map(|(i, &x)| key(x, i, descending)));
-            if keys.len() >= LONG && worthwhile(keys.len()) { keys.par_sort_unstable() } else { keys.sort_unstable() }
+            sort_keys(keys, spare);
         })
     }
 
@@ -65,7 +64,7 @@ impl Tensor {
             "topk: the {k} largest on axis {axis} of shape {:?}, which has {n}; ask for {n} or fewer",
             self.shape()
         );
-        along(self, at, k, &|x, keys| largest(x, k, keys))
+        along(self, at, k, &|x, keys, _| largest(x, k, keys))
     }
 }
 
@@ -81,28 +80,69 @@ fn key(x: f32, position: u32, descending: bool) -> u64 {
     u64::from(if descending { !order } else { order }) << 32 | u64::from(position)
 }
 
+/// Sorts keys whose lower halves ascend. Many are sorted by the four bytes of their upper halves, the lowest byte first, keeping
+/// what equal bytes sorted before (Knuth 1998, *The Art of Computer Programming* 3, 5.2.5); a byte that all keys share costs
+/// nothing. `spare` is memory to use.
+fn sort_keys(keys: &mut Vec<u64>, spare: &mut Vec<u64>) {
+    if keys.len() < DIGITS {
+        return keys.sort_unstable();
+    }
+    let byte = |key: u64, digit: usize| (key >> (32 + 8 * digit)) as u8 as usize;
+    let mut counts = [[0u32; 256]; 4];
+    for &key in keys.iter() {
+        (0..4).for_each(|digit| counts[digit][byte(key, digit)] += 1);
+    }
+    spare.resize(keys.len(), 0);
+    for (digit, counts) in counts.iter_mut().enumerate() {
+        if counts[byte(keys[0], digit)] as usize == keys.len() {
+            continue;
+        }
+        let mut start = 0;
+        for count in counts.iter_mut() {
+            start += std::mem::replace(count, start);
+        }
+        for &key in keys.iter() {
+            let place = &mut counts[byte(key, digit)];
+            spare[*place as usize] = key;
+            *place += 1;
+        }
+        std::mem::swap(keys, spare);
+    }
+}
+
 /// The keys of the k largest, sorted. What may be among them is collected until there are twice as many; then the lower half is
 /// dropped, and what is below the rest passes by with one comparison.
 fn largest(x: &[f32], k: usize, keys: &mut Vec<u64>) {
+    const STRIDE: usize = 16;
     let room = (2 * k).max(64);
-    let mut bar = u64::MAX;
-    for (i, &x) in (0..).zip(x) {
-        let key = key(x, i, true);
-        if key < bar {
-            keys.push(key);
-            if keys.len() >= room && k > 0 {
-                bar = *keys.select_nth_unstable(k - 1).1;
-                keys.truncate(k);
+    let mut bar = (u64::MAX, f32::NAN); // the last of those collected, as a key and as a number
+    for (stride, block) in x.chunks(STRIDE).enumerate() {
+        // Of equal ones the first wins. Nothing is at most NaN, and NaN at most nothing: neither passes by here.
+        if block.iter().fold(true, |all, &x| all & (x <= bar.1)) {
+            continue;
+        }
+        for (i, &x) in (stride * STRIDE..).zip(block) {
+            let key = key(x, i as u32, true);
+            if key < bar.0 {
+                keys.push(key);
             }
+        }
+        if keys.len() >= room {
+            let last = *keys.select_nth_unstable(k - 1).1;
+            bar = (last, x[last as u32 as usize]);
+            keys.truncate(k);
         }
     }
     keys.sort_unstable();
     keys.truncate(k);
 }
 
+/// Makes the sorted keys of a row; the second list is memory to use.
+type Order<'a> = dyn Fn(&[f32], &mut Vec<u64>, &mut Vec<u64>) + Sync + 'a;
+
 /// For each row along an axis, the first `k` of the keys that `order` makes of it: the elements and their positions.
 #[track_caller]
-fn along(x: &Tensor, axis: usize, k: usize, order: &(dyn Fn(&[f32], &mut Vec<u64>) + Sync)) -> (Tensor, Ids) {
+fn along(x: &Tensor, axis: usize, k: usize, order: &Order<'_>) -> (Tensor, Ids) {
     let n = x.shape()[axis];
     assert!(u32::try_from(n).is_ok(), "sort: axis {axis} of shape {:?} has more entries than u32 can count", x.shape());
     let mut swap: Vec<usize> = (0..x.rank()).collect();
@@ -118,11 +158,11 @@ fn along(x: &Tensor, axis: usize, k: usize, order: &(dyn Fn(&[f32], &mut Vec<u64
         let parts = values.make_mut().chunks_mut(together * k).zip(positions.make_mut().chunks_mut(together * k));
         let mut slots: Vec<_> = parts.collect();
         for_each_slot(&mut slots, 8 * rows.len(), |task, (values, positions)| {
-            let mut keys = Vec::new();
+            let (mut keys, mut spare) = (Vec::new(), Vec::new());
             let rows = rows[task * together * n..].chunks_exact(n);
             for (x, (values, positions)) in rows.zip(values.chunks_exact_mut(k).zip(positions.chunks_exact_mut(k))) {
                 keys.clear();
-                order(x, &mut keys);
+                order(x, &mut keys, &mut spare);
                 for ((value, position), &key) in values.iter_mut().zip(positions).zip(&keys) {
                     *value = x[key as u32 as usize];
                     *position = f32::from_bits(key as u32);

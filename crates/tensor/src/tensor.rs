@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 use crate::random::{self, Key};
-use crate::shape::{Dims, numel};
+use crate::shape::{Dims, is_row_major, numel};
 
 pub(crate) mod index;
 mod views;
@@ -243,13 +243,7 @@ impl Tensor {
     /// assert!(x.is_contiguous() && !x.t().is_contiguous());
     /// ```
     pub fn is_contiguous(&self) -> bool {
-        let mut step = 1;
-        self.numel() == 0
-            || self.shape.iter().zip(self.strides.iter()).rev().all(|(&dim, &stride)| {
-                let fits = dim == 1 || stride == step;
-                step *= dim;
-                fits
-            })
+        is_row_major(&self.shape, &self.strides)
     }
 
     /// The elements in row-major order, when they lie so in memory.
