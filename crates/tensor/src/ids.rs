@@ -197,6 +197,10 @@ impl Ids {
         }
         if let Some(at) = self.data.iter().position(|&id| id as usize >= bound) {
             let (id, place) = (self.data[at], place(&self.shape, at));
+            assert!(
+                bound > 0,
+                "{op}: id {id} at {place:?} is out of range for {what}, which is empty; there is nothing to name"
+            );
             panic!("{op}: id {id} at {place:?} is out of range for {what}; use ids below {bound}");
         }
     }

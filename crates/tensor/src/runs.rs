@@ -88,7 +88,7 @@ impl Tensor {
                 Padding::Reflect => [run(before, Some(before), -1), run(after, Some(n.saturating_sub(2)), -1)],
                 Padding::Edge => [run(before, Some(0), 0), run(after, Some(n.saturating_sub(1)), 0)],
             };
-            (before + after > 0).then(|| vec![left, run(n, Some(0), 1), right])
+            (before > 0 || after > 0).then(|| vec![left, run(n, Some(0), 1), right])
         };
         let fill = if let Padding::Constant(c) = padding { c } else { f32::NAN };
         copy_runs(self, (0..self.rank()).map(runs).collect(), fill)

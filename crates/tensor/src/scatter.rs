@@ -15,7 +15,7 @@ use crate::tensor::Tensor;
 const BLOCK: usize = 512;
 /// From so many blocks on, each is filled by one task.
 const MANY: usize = 8;
-/// Columns that one task of `scatter_add` takes where there are few blocks: four cache lines of each entry.
+/// Columns that one task of `scatter_add` takes where there are few blocks: two cache lines of each entry.
 const COLUMNS: usize = 32;
 
 impl Tensor {

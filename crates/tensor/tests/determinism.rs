@@ -5,7 +5,7 @@ mod layouts;
 use glassbox_tensor::gemm::{Activation, Epilogue};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::simd::{Isa, Simd, UpdateLanes};
-use glassbox_tensor::{Tensor, assert_close, map_inplace, parallel, update_n};
+use glassbox_tensor::{Ids, Padding, Tensor, assert_close, map_inplace, parallel, update_n};
 use layouts::{Layout, values};
 
 /// An operation on inputs of its own.
@@ -41,7 +41,7 @@ fn case(name: impl Into<String>, run: impl Fn() -> Tensor + Sync + 'static) -> C
 
 /// Every operation at a size that makes several tasks.
 fn cases() -> Vec<Case> {
-    [elementwise(), reductions(), products(), updates()].into_iter().flatten().collect()
+    [elementwise(), reductions(), products(), updates(), copies(), named(), ordered()].into_iter().flatten().collect()
 }
 
 fn elementwise() -> Vec<Case> {
@@ -148,6 +148,74 @@ fn updates() -> Vec<Case> {
         Tensor::from_vec(x, [140_002])
     });
     vec![in_place, update]
+}
+
+fn copies() -> Vec<Case> {
+    let x = Layout::Plain.tensor(&[30, 40, 50], (-1.0, 1.0), 11);
+    let line = Layout::Plain.tensor(&[70_000], (-1.0, 1.0), 12);
+    let [a, b, c, d, e] = [(); 5].map(|()| x.clone());
+    let (f, g, h) = (line.clone(), line.clone(), x.less(&Tensor::scalar(0.0)));
+    vec![
+        case("flip", move || a.flip(&[0, 2])),
+        case("flip a long row", move || f.flip(&[0])),
+        case("pad", move || b.pad(&[(3, 2), (0, 1)], Padding::Reflect)),
+        case("cat", move || Tensor::cat(&[&c, &c.flip(&[0])], 1)),
+        case("stack", move || Tensor::stack(&[&d, &d], -1)),
+        case("overlap_add", move || g.unfold(0, 5, 2).overlap_add(0, 2, 70_000)),
+        case("where_cond", move || Tensor::where_cond(&h, &e, &Tensor::scalar(0.5))),
+    ]
+}
+
+/// In each way that a shape can make them take.
+fn named() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, axis, m) in [
+        (&[20, 300, 4][..], 1, 400), // whole blocks
+        (&[100], 0, 70_000),         // a long list for few places
+        (&[3, 40, 7], 1, 2000),      // as well
+        (&[2000, 33], 0, 5000),      // sorted
+        (&[30_000], 0, 100_000),     // sorted, and many terms for each place
+        (&[50, 1000], 0, 60),        // columns
+    ] {
+        let x = Layout::Plain.tensor(shape, (-1.0, 1.0), 13);
+        let n = shape[axis] as u32;
+        let mut beside = shape.to_vec();
+        beside[axis] = m;
+        let src = Layout::Plain.tensor(&beside, (-1.0, 1.0), 14);
+        // every third id is the same one
+        let list: Vec<u32> = (0..m as u64).map(|i| if i % 3 == 0 { n / 2 } else { Key::new(15).below(i, n) }).collect();
+        let (list, beside) = (Ids::from_vec(list, [m]), Ids::randint(n, &beside, Key::new(16)));
+        let axis = axis as isize;
+        let [a, b, c, d] = [(); 4].map(|()| (x.clone(), src.clone(), list.clone(), beside.clone()));
+        let name = |op: &str| format!("{op} on axis {axis} of {shape:?}");
+        cases.push(case(name("index_add"), move || a.0.index_add(axis, &a.2, &a.1)));
+        if shape.len() != 2 || shape[1] > 100 {
+            // few narrow columns stay on one thread
+            cases.push(case(name("scatter_add"), move || b.0.scatter_add(axis, &b.3, &b.1)));
+        }
+        cases.push(case(name("index_select"), move || c.0.index_select(axis, &c.2)));
+        cases.push(case(name("gather"), move || d.0.gather(axis, &d.3)));
+    }
+    let ids = Ids::randint(60, [50, 30], Key::new(17));
+    cases.push(case("one_hot", move || ids.one_hot(60)));
+    cases
+}
+
+fn ordered() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (shape, axis) in
+        [(&[40, 900, 3][..], 1), (&[100_003], 0), (&[2, 9000, 5], 1), (&[3, 50, 1100], 1), (&[17, 2000], 0)]
+    {
+        let x = Layout::Plain.tensor(shape, (-1.0, 1.0), 18);
+        let back = x.clone();
+        cases.push(case(format!("cumsum on axis {axis} of {shape:?}"), move || x.cumsum(axis)));
+        cases.push(case(format!("cumsum_reversed on axis {axis} of {shape:?}"), move || back.cumsum_reversed(axis)));
+    }
+    let x = Layout::Plain.tensor(&[60, 1000], (-1.0, 1.0), 19);
+    let y = x.clone();
+    cases.push(case("sort", move || x.sort(1, true).0));
+    cases.push(case("topk", move || y.topk(10, 1).1.to_tensor()));
+    cases
 }
 
 fn bits(x: &Tensor) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use glassbox_tensor::gemm::{Activation, Epilogue};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::simd::{Lanes, Simd, UpdateLanes};
-use glassbox_tensor::{Ids, Tensor, assert_close, map_inplace, map_n, tensor, update_n};
+use glassbox_tensor::{Ids, Padding, Tensor, assert_close, map_inplace, map_n, tensor, update_n};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, UnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
@@ -97,6 +97,136 @@ fn views_name_the_shape_and_the_axis() {
     refuses("shape [1, 1, 1, 1, 1, 1, 1, 1] has 8 axes already; a tensor has at most 8", || x(&[1; 8]).unsqueeze(0));
     refuses("expand: [2, 3] can't be repeated to [4, 3]; only axes of length 1 repeat", || x(&[2, 3]).expand([4, 3]));
     refuses("expand: [2, 3] can't be repeated to [3]; only axes of length 1 repeat", || x(&[2, 3]).expand([3]));
+}
+
+#[test]
+fn pieces_must_make_the_whole() {
+    refuses("squeeze: axis -1 of shape [2, 3] has 3 entries, not one; select one", || x(&[2, 3]).squeeze(-1));
+    refuses("transpose: axis 2 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).transpose(0, 2));
+    refuses("split: the lengths [1, 1] add up to 2, but axis -1 of shape [2, 3] has 3", || {
+        x(&[2, 3]).split(&[1, 1], -1)
+    });
+    refuses(
+        "chunk: axis 1 of shape [2, 7] has 7 entries, which don't make 3 equal chunks; use split, which takes any lengths",
+        || x(&[2, 7]).chunk(3, 1),
+    );
+    refuses(
+        "chunk: axis 1 of shape [2, 7] has 7 entries, which don't make 0 equal chunks; use split, which takes any lengths",
+        || x(&[2, 7]).chunk(0, 1),
+    );
+    refuses("index: entry 2 on axis 0 of shape [2, 3], which has 2", || x(&[2, 3]).index((2, ..)));
+    refuses("index: entries 2..5 on axis 1 of shape [2, 3], which has 3", || x(&[2, 3]).index((.., 2..5)));
+    refuses("index: 3 picks for shape [2, 3], which has 2 axes; pick once for each axis", || {
+        x(&[2, 3]).index((.., .., ..))
+    });
+    refuses(
+        "unfold: a window of 4 on axis 1 of shape [2, 3], which has 3; pad the axis, or use a smaller window",
+        || x(&[2, 3]).unfold(1, 4, 1),
+    );
+    refuses("unfold: with a step of 0 all windows are the same one; use a step of 1 or more", || {
+        x(&[2, 3]).unfold(1, 2, 0)
+    });
+    refuses("overlap_add: 3 windows of 4, one every 2 entries, reach 8 entries, beyond a length of 7", || {
+        x(&[3, 4]).overlap_add(0, 2, 7)
+    });
+    refuses("overlap_add: shape [4] has no axis of windows and one inside a window; unfold makes both", || {
+        x(&[4]).overlap_add(0, 1, 4)
+    });
+    refuses("cat: there are no tensors to concatenate; give at least one", || Tensor::cat(&[], 0));
+    refuses("cat: input 1 has shape [3] and input 0 [2, 3]; on every axis but 0 they must agree", || {
+        Tensor::cat(&[&x(&[2, 3]), &x(&[3])], 0)
+    });
+    refuses("stack: input 2 has shape [3, 2] and input 0 [2, 3]; they must agree, or use cat", || {
+        Tensor::stack(&[&x(&[2, 3]), &x(&[2, 3]), &x(&[3, 2])], 0)
+    });
+    refuses("stack: a new axis 3 for a tensor with 2 axes; use -3 to 2", || Tensor::stack(&[&x(&[2, 3])], 3));
+}
+
+#[test]
+fn margins_need_something_to_repeat() {
+    refuses("pad: 2 pairs for shape [3], which has 1 axes; give one for each of the last axes", || {
+        x(&[3]).pad(&[(1, 1), (1, 1)], Padding::Edge)
+    });
+    refuses(
+        "pad: a reflection of 3 entries on axis 1 of shape [2, 3], which has 3; reflect fewer than it has, or pad by Edge or \
+         Constant",
+        || x(&[2, 3]).pad(&[(0, 3)], Padding::Reflect),
+    );
+    refuses("pad: axis 1 of shape [2, 0] has no edge to repeat; pad by Constant", || {
+        x(&[2, 0]).pad(&[(0, 1)], Padding::Edge)
+    });
+    let huge = usize::MAX;
+    refuses(&format!("a tensor of {huge} elements is beyond any machine's memory"), || {
+        x(&[3]).pad(&[(huge, huge)], Padding::Constant(0.0))
+    });
+}
+
+#[test]
+fn ids_name_what_there_is() {
+    refuses("gather: id 7 at [1, 1] is out of range for axis 1 of shape [2, 5]; use ids below 5", || {
+        x(&[2, 5]).gather(-1, &Ids::from([[0, 1], [4, 7]]))
+    });
+    refuses(
+        "gather: ids of shape [3, 1] and a tensor of shape [2, 5] differ on axis 0, where they must agree; only axis 1 is free",
+        || x(&[2, 5]).gather(1, &Ids::from([[0], [1], [2]])),
+    );
+    refuses("scatter_add: ids of shape [2] have 1 axes, and a tensor of shape [2, 5] has 2; reshape the ids", || {
+        x(&[2, 5]).scatter_add(1, &Ids::from([0, 1]), &x(&[2]))
+    });
+    refuses("scatter_add: a source of shape [2, 1] and ids of shape [2, 2] differ; each element needs an id", || {
+        x(&[2, 3]).scatter_add(1, &Ids::from([[0, 2], [1, 2]]), &x(&[2, 1]))
+    });
+    refuses("index_select: ids of shape [2, 2] have 2 axes, not one; reshape them to [4]", || {
+        x(&[2, 5]).index_select(0, &Ids::from([[0, 1], [1, 1]]))
+    });
+    refuses(
+        "index_select: id 0 at [0] is out of range for axis 0 of shape [0, 5], which is empty; there is nothing to name",
+        || x(&[0, 5]).index_select(0, &Ids::from([0])),
+    );
+    refuses("index_add: 3 ids for axis -2 of shape [2, 3] need a source of shape [3, 3], and it has [2, 3]", || {
+        x(&[2, 3]).index_add(-2, &Ids::from([0, 1, 1]), &x(&[2, 3]))
+    });
+    refuses("embedding: id 5 at [1, 0] is out of range for a table of 5 rows; use ids below 5", || {
+        x(&[5, 3]).embedding(&Ids::from([[0, 4], [5, 1]]))
+    });
+    refuses("embedding: the table has shape [5]; it needs two axes, (rows, features)", || {
+        x(&[5]).embedding(&Ids::from([0]))
+    });
+    refuses("one_hot: id 9 at [1, 0] is out of range for 5 classes; use ids below 5", || {
+        Ids::from([[0, 1], [9, 2]]).one_hot(5)
+    });
+    refuses("Ids::from_slice: 2 elements for shape [3], which holds 3", || Ids::from_slice(&[1, 2], [3]));
+    refuses("Ids::from_tensor: 1.5 at [1] is no id; ids are the whole numbers 0, 1, 2, …", || {
+        Ids::from_tensor(&tensor![1., 1.5])
+    });
+    refuses("Ids::from_tensor: -1 at [1, 0] is no id; ids are the whole numbers 0, 1, 2, …", || {
+        Ids::from_tensor(&tensor![[1.], [-1.]])
+    });
+    refuses("Ids::randint: there is no id below 0 to fill shape [2] with; n must be at least 1", || {
+        Ids::randint(0, [2], Key::new(1))
+    });
+    refuses("Ids::reshape: [2] has 2 elements, but [3] has 3", || Ids::from([1, 2]).reshape([3]));
+    refuses("Ids::narrow: 2 entries from 1 on axis 0 of shape [2], which has 2", || Ids::from([1, 2]).narrow(0, 1, 2));
+    refuses("Ids::select: entry 2 on axis 0 of shape [2], which has 2", || Ids::from([1, 2]).select(2));
+    refuses("Ids::at: index [2] lies outside shape [2]", || Ids::from([1, 2]).at([2]));
+    refuses("Ids::item: shape [2] has 2 elements, not one", || Ids::from([1, 2]).item());
+}
+
+#[test]
+fn order_and_masks_name_the_axis_and_the_shapes() {
+    refuses("topk: the 7 largest on axis -1 of shape [2, 5], which has 5; ask for 5 or fewer", || {
+        x(&[2, 5]).topk(7, -1)
+    });
+    refuses("sort: axis 2 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).sort(2, false));
+    refuses("sort: axis 0 is out of range for a tensor without axes; reshape it to [1] first", || {
+        Tensor::scalar(1.0).argsort(0, true)
+    });
+    refuses("cumsum: axis -3 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).cumsum_reversed(-3));
+    let tail = "shapes [2, 3] and [2, 4] don't broadcast: axis -1 has 3 and 4, and neither is 1; reshape one of them, or insert \
+                an axis with unsqueeze";
+    refuses(&format!("less: {tail}"), || x(&[2, 3]).less(&x(&[2, 4])));
+    refuses(&format!("not_equal: {tail}"), || x(&[2, 3]).not_equal(&x(&[2, 4])));
+    refuses(&format!("where_cond: {tail}"), || Tensor::where_cond(&x(&[1]), &x(&[2, 3]), &x(&[2, 4])));
 }
 
 #[test]
