@@ -27,6 +27,11 @@ pub struct Ids {
 impl Ids {
     /// Row-major data of a shape.
     ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::from_vec(vec![1, 2, 3, 4], [2, 2]), Ids::from([[1, 2], [3, 4]]));
+    /// ```
+    ///
     /// # Panics
     /// When the number of elements differs from the shape's.
     #[track_caller]
@@ -36,6 +41,11 @@ impl Ids {
     }
 
     /// As [`from_vec`](Self::from_vec), from a slice.
+    ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::from_slice(&[1, 2], [2]), Ids::from([1, 2]));
+    /// ```
     ///
     /// # Panics
     /// When the number of elements differs from the shape's.
@@ -55,6 +65,11 @@ impl Ids {
     }
 
     /// `[0, 1, …, n − 1]`.
+    ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::arange(3), Ids::from([0, 1, 2]));
+    /// ```
     ///
     /// # Panics
     /// When `n` is more than u32 can count.
@@ -88,6 +103,11 @@ impl Ids {
 
     /// The ids which a tensor holds as floats.
     ///
+    /// ```
+    /// use glassbox_tensor::{Ids, tensor};
+    /// assert_eq!(Ids::from_tensor(&tensor![[3., 0.]]), Ids::from([[3, 0]]));
+    /// ```
+    ///
     /// # Panics
     /// When an element is not a whole number of u32's range.
     #[track_caller]
@@ -105,26 +125,46 @@ impl Ids {
 /// Looking at ids.
 impl Ids {
     /// The elements in row-major order.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([[1, 2], [3, 4]]).as_slice(), [1, 2, 3, 4]);
+    /// ```
     pub fn as_slice(&self) -> &[u32] {
         &self.data
     }
 
     /// The length of each axis.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([[1, 2, 3]]).shape(), [1, 3]);
+    /// ```
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([[1, 2, 3]]).rank(), 2);
+    /// ```
     pub fn rank(&self) -> usize {
         self.shape.len()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([[1, 2, 3]]).numel(), 3);
+    /// ```
     pub fn numel(&self) -> usize {
         self.data.len()
     }
 
     /// The id at an index.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([[1, 2], [3, 4]]).at([1, 0]), 3);
+    /// ```
     ///
     /// # Panics
     /// For an index outside the shape.
@@ -138,6 +178,10 @@ impl Ids {
 
     /// The only id.
     ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([7]).item(), 7);
+    /// ```
+    ///
     /// # Panics
     /// When there is not exactly one.
     #[track_caller]
@@ -147,11 +191,20 @@ impl Ids {
     }
 
     /// The bytes, little-endian on every supported machine: what goes into a file.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Ids::from([1, 256]).as_bytes(), [1, 0, 0, 0, 0, 1, 0, 0]);
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.data)
     }
 
     /// The ids as floats, which are exact up to 2²⁴.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Ids, tensor};
+    /// assert_eq!(Ids::from([3, 0]).to_tensor(), tensor![3., 0.]);
+    /// ```
     pub fn to_tensor(&self) -> Tensor {
         Tensor::from_vec(self.data.iter().map(|&id| id as f32).collect(), self.shape)
     }
@@ -225,6 +278,11 @@ fn place(shape: &[usize], mut at: usize) -> Vec<usize> {
 impl Ids {
     /// The same ids in row-major order under another shape.
     ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::from([1, 2, 3, 4]).reshape([2, 2]), Ids::from([[1, 2], [3, 4]]));
+    /// ```
+    ///
     /// # Panics
     /// When the numbers of elements differ.
     #[track_caller]
@@ -236,6 +294,11 @@ impl Ids {
     }
 
     /// `len` entries of `axis` from `start` on.
+    ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::from([[1, 2, 3], [4, 5, 6]]).narrow(-1, 1, 2), Ids::from([[2, 3], [5, 6]]));
+    /// ```
     ///
     /// # Panics
     /// When the axis doesn't exist or is shorter than that.
@@ -260,6 +323,11 @@ impl Ids {
     }
 
     /// Entry `index` of the first axis, without that axis: one text of a batch, say.
+    ///
+    /// ```
+    /// use glassbox_tensor::Ids;
+    /// assert_eq!(Ids::from([[1, 2], [3, 4]]).select(1), Ids::from([3, 4]));
+    /// ```
     ///
     /// # Panics
     /// When there are no axes, or the first one has no such entry.

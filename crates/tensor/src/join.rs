@@ -80,6 +80,10 @@ impl Tensor {
 
 /// The new axis that [`stack`](Tensor::stack) makes, not counted from the end; what it checks.
 ///
+/// ```
+/// assert_eq!(glassbox_tensor::stack_axis(&[&[2, 3], &[2, 3]], -1), 2);
+/// ```
+///
 /// # Panics
 /// For no shapes, shapes that differ, or an axis that the result doesn't have.
 #[track_caller]

@@ -24,6 +24,10 @@ pub enum Comparison {
 
 impl Comparison {
     /// The name of the method.
+    ///
+    /// ```
+    /// assert_eq!(glassbox_tensor::Comparison::LessEqual.name(), "less_equal");
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             Comparison::Less => "less",
@@ -73,9 +77,14 @@ impl Lanes<3> for Choose {
 }
 
 macro_rules! comparisons {
-    ($($(#[$doc:meta])* $name:ident = $comparison:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident = $comparison:ident, $answers:literal;)+) => {
         impl Tensor {$(
             $(#[$doc])*
+            ///
+            /// ```
+            /// use glassbox_tensor::tensor;
+            #[doc = concat!("assert_eq!(tensor![1., 2., 3.].", stringify!($name), "(&tensor![2.]), tensor!", $answers, ");")]
+            /// ```
             ///
             /// # Panics
             /// When the shapes don't broadcast.
@@ -89,17 +98,17 @@ macro_rules! comparisons {
 
 comparisons! {
     /// 1 where this is less than `other`, 0 elsewhere; NaN is not.
-    less = Less;
+    less = Less, "[1., 0., 0.]";
     /// 1 where this is at most `other`, 0 elsewhere; NaN is not.
-    less_equal = LessEqual;
+    less_equal = LessEqual, "[1., 1., 0.]";
     /// 1 where this is greater than `other`, 0 elsewhere; NaN is not.
-    greater = Greater;
+    greater = Greater, "[0., 0., 1.]";
     /// 1 where this is at least `other`, 0 elsewhere; NaN is not.
-    greater_equal = GreaterEqual;
+    greater_equal = GreaterEqual, "[0., 1., 1.]";
     /// 1 where this equals `other`, 0 elsewhere; NaN equals nothing.
-    equal = Equal;
+    equal = Equal, "[0., 1., 0.]";
     /// 1 where this differs from `other`, 0 elsewhere; NaN differs from everything.
-    not_equal = NotEqual;
+    not_equal = NotEqual, "[1., 0., 1.]";
 }
 
 impl Tensor {

@@ -120,6 +120,11 @@ impl Eq for Dims {}
 
 /// Whether elements with these strides lie in row-major order without gaps. An axis of length 1 is never walked along, so its
 /// stride doesn't matter.
+///
+/// ```
+/// use glassbox_tensor::shape::is_row_major;
+/// assert!(is_row_major(&[2, 3], &[3, 1]) && !is_row_major(&[2, 3], &[1, 2]));
+/// ```
 pub fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
     let mut step = 1;
     shape.contains(&0)
@@ -238,6 +243,10 @@ pub fn axis_index(op: &str, axis: isize, rank: usize) -> usize {
 
 /// Turns the place of a new axis (negative: from the end of the result) into an index of 0 to `rank`.
 ///
+/// ```
+/// assert_eq!(glassbox_tensor::shape::new_axis_index("unsqueeze", -1, 2), 2);
+/// ```
+///
 /// # Panics
 /// When the result has no such axis.
 #[track_caller]
@@ -253,6 +262,10 @@ pub fn new_axis_index(op: &str, axis: isize, rank: usize) -> usize {
 }
 
 /// Where pieces of these lengths begin on `axis` of a shape; what `split` checks.
+///
+/// ```
+/// assert_eq!(glassbox_tensor::shape::split_starts(&[2, 6], &[1, 2, 3], -1), [0, 1, 3]);
+/// ```
 ///
 /// # Panics
 /// When there is no such axis, or the lengths don't add up to its own.
@@ -270,6 +283,10 @@ pub fn split_starts(shape: &[usize], lengths: &[usize], axis: isize) -> Vec<usiz
 }
 
 /// The length of each of `n` equal pieces of `axis` of a shape; what `chunk` checks.
+///
+/// ```
+/// assert_eq!(glassbox_tensor::shape::chunk_lengths(&[2, 6], 3, 1), [2, 2, 2]);
+/// ```
 ///
 /// # Panics
 /// When there is no such axis, or n doesn't divide its length.

@@ -6,7 +6,7 @@
 //! comes last, or first when descending.
 
 use crate::ids::Ids;
-use crate::parallel::{CHUNK, for_each_slot};
+use crate::parallel::{CHUNK, for_each_chunk_of};
 use crate::shape::{Dims, axis_index};
 use crate::tensor::Tensor;
 
@@ -36,6 +36,11 @@ impl Tensor {
     }
 
     /// Where the entries of `axis` come from when they are sorted: the ids of [`sort`](Self::sort).
+    ///
+    /// ```
+    /// use glassbox_tensor::{Ids, tensor};
+    /// assert_eq!(tensor![3., 1., 2.].argsort(0, true), Ids::from([0, 2, 1]));
+    /// ```
     ///
     /// # Panics
     /// For an axis that doesn't exist.
@@ -155,9 +160,9 @@ fn along(x: &Tensor, axis: usize, k: usize, order: &Order<'_>) -> (Tensor, Ids) 
     if values.numel() > 0 {
         let rows = rows.as_slice().expect("made contiguous above");
         let together = (CHUNK / 8).div_ceil(n);
-        let parts = values.make_mut().chunks_mut(together * k).zip(positions.make_mut().chunks_mut(together * k));
-        let mut slots: Vec<_> = parts.collect();
-        for_each_slot(&mut slots, 8 * rows.len(), |task, (values, positions)| {
+        let outs = [(values.make_mut(), together * k), (positions.make_mut(), together * k)];
+        let tasks = (rows.len() / n).div_ceil(together);
+        for_each_chunk_of(outs, tasks, 8 * rows.len(), &|task, [values, positions]| {
             let (mut keys, mut spare) = (Vec::new(), Vec::new());
             let rows = rows[task * together * n..].chunks_exact(n);
             for (x, (values, positions)) in rows.zip(values.chunks_exact_mut(k).zip(positions.chunks_exact_mut(k))) {

@@ -4,6 +4,11 @@ use super::Tensor;
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 /// What is taken of one axis: an entry, and the axis vanishes; or a range. Made from `3`, `2..5`, `2..`, `..5`, `..`, `2..=4`.
+///
+/// ```
+/// use glassbox_tensor::Pick;
+/// assert_eq!([Pick::from(3), (2..5).into(), (..).into()], [Pick::Entry(3), Pick::Span(2, Some(5)), Pick::Span(0, None)]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
     /// One entry.
@@ -66,6 +71,12 @@ pub struct Picked {
 
 impl Picked {
     /// Checks `picks` against a shape.
+    ///
+    /// ```
+    /// use glassbox_tensor::Picked;
+    /// let picked = Picked::new((1, 2..), &[3, 4, 5]);
+    /// assert_eq!((picked.ranges, picked.shape), (vec![(1, 1), (2, 2), (0, 5)], vec![2, 5]));
+    /// ```
     ///
     /// # Panics
     /// When there are more picks than axes, or an axis is shorter than what is taken of it.

@@ -5,11 +5,21 @@ use crate::shape::{Dims, axis_index, broadcast, chunk_lengths, new_axis_index, n
 
 impl Tensor {
     /// Itself when contiguous, or else a row-major copy.
+    ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3]);
+    /// assert!(x.contiguous().shares_memory_with(&x) && x.t().contiguous().is_contiguous());
+    /// ```
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() { self.clone() } else { crate::copy::copy(self) }
     }
 
     /// The same elements in row-major order under another shape; a view where the layout allows, or else a copy.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![[1., 2.], [3., 4.]].reshape([4]), tensor![1., 2., 3., 4.]);
+    /// ```
     ///
     /// # Panics
     /// When the numbers of elements differ.
@@ -59,6 +69,11 @@ impl Tensor {
 
     /// Axes in another order: axis i of the result is axis `axes[i]` of `self`.
     ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3, 5]);
+    /// assert_eq!(x.permute(&[2, 0, 1]).shape(), [5, 2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// When `axes` is not a permutation of all axes.
     #[track_caller]
@@ -71,6 +86,11 @@ impl Tensor {
     }
 
     /// The last two axes exchanged.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![[1., 2., 3.]].t(), tensor![[1.], [2.], [3.]]);
+    /// ```
     ///
     /// # Panics
     /// With fewer than two axes.
@@ -85,6 +105,11 @@ impl Tensor {
     }
 
     /// `len` entries of `axis` from `start` on.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![1., 2., 3., 4.].narrow(0, 1, 2), tensor![2., 3.]);
+    /// ```
     ///
     /// # Panics
     /// When the axis doesn't exist or is shorter than that.
@@ -104,6 +129,11 @@ impl Tensor {
 
     /// Entry `index` of `axis`, without that axis.
     ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![[1., 2.], [3., 4.]].select(-1, 0), tensor![1., 3.]);
+    /// ```
+    ///
     /// # Panics
     /// When there is no such axis or entry.
     #[track_caller]
@@ -116,6 +146,11 @@ impl Tensor {
     }
 
     /// With a new axis of length 1 that is axis `axis` of the result (`-1` puts it last).
+    ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3]);
+    /// assert_eq!((x.unsqueeze(0).shape(), x.unsqueeze(-1).shape()), (&[1, 2, 3][..], &[2, 3, 1][..]));
+    /// ```
     ///
     /// # Panics
     /// When the result has no such axis.
@@ -132,6 +167,11 @@ impl Tensor {
 
     /// Without `axis`, which has length 1.
     ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 1, 3]);
+    /// assert_eq!(x.squeeze(1).shape(), [2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// When there is no such axis, or it is longer.
     #[track_caller]
@@ -143,6 +183,11 @@ impl Tensor {
     }
 
     /// Two axes exchanged.
+    ///
+    /// ```
+    /// let x = glassbox_tensor::Tensor::zeros([2, 3, 5]);
+    /// assert_eq!(x.transpose(0, -1).shape(), [5, 3, 2]);
+    /// ```
     ///
     /// # Panics
     /// For an axis that doesn't exist.
@@ -166,6 +211,11 @@ impl Tensor {
 
     /// Consecutive pieces of these lengths along `axis`.
     ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![1., 2., 3.].split(&[1, 2], 0), [tensor![1.], tensor![2., 3.]]);
+    /// ```
+    ///
     /// # Panics
     /// When there is no such axis, or the lengths don't add up to its own.
     #[track_caller]
@@ -175,6 +225,11 @@ impl Tensor {
     }
 
     /// `n` pieces of one length along `axis`.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![1., 2., 3., 4.].chunk(2, 0), [tensor![1., 2.], tensor![3., 4.]]);
+    /// ```
     ///
     /// # Panics
     /// When there is no such axis, or n doesn't divide its length.
@@ -186,6 +241,11 @@ impl Tensor {
     /// Windows of `size` entries along `axis`, one every `step` entries: y[…, w, …, i] = x[…, w·step + i, …], with the
     /// place in the window as a new last axis. There are ⌊(n − size)/step⌋ + 1 of them. Windows may overlap; they share
     /// the memory.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![1., 2., 3., 4., 5.].unfold(0, 3, 2), tensor![[1., 2., 3.], [3., 4., 5.]]);
+    /// ```
     ///
     /// # Panics
     /// When there is no such axis, it is shorter than a window, or `step` is 0.
@@ -209,6 +269,11 @@ impl Tensor {
     }
 
     /// Broadcast to a shape, without a copy: repeated axes get stride 0.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// assert_eq!(tensor![1., 2.].expand([2, 2]), tensor![[1., 2.], [1., 2.]]);
+    /// ```
     ///
     /// # Panics
     /// When the shape can't be reached by repeating axes of length 1.
