@@ -66,6 +66,8 @@ pub use hook::Arrival;
 pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};
 pub use ops::attention::AttentionOptions;
+pub use ops::batch_norm::BatchStats;
+pub use ops::cross_entropy::{CrossEntropyOptions, Reduction};
 pub use registry::{AnyOp, Closeness, Drawn, Example, OpEntry, Timed};
 pub use sweep::{grad, grad_from};
 pub use trace::{Step, Trace, side_by_side, trace, trace_from};

@@ -266,7 +266,7 @@ impl Ids {
 }
 
 /// The index in a shape of the element that stands at `at` in row-major order.
-fn place(shape: &[usize], mut at: usize) -> Vec<usize> {
+pub(crate) fn place(shape: &[usize], mut at: usize) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     for (i, &dim) in index.iter_mut().zip(shape).rev() {
         (*i, at) = (at % dim, at / dim);

@@ -26,6 +26,7 @@ mod buffer;
 mod conv;
 mod convert;
 mod copy;
+mod cross_entropy;
 mod einsum;
 mod gather;
 pub mod gemm;
@@ -62,6 +63,7 @@ pub use conv::{
     conv_transpose2d_shape, conv1d_shape, conv2d_shape, conv2d_weight_shape,
 };
 pub use halves::map_halves;
+pub use cross_entropy::CrossEntropy;
 pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, map_to, update_n};

@@ -42,6 +42,7 @@ operations! {
     clamp
     compare
     cos
+    cross_entropy
     cumsum
     div
     einsum

@@ -3,6 +3,8 @@
 use crate::fixture::Case;
 use glassbox_autograd::{AttentionOptions, Var};
 use glassbox_tensor::{Ids, Padding, Pool2d, Resampling, Rotary, RotaryLayout, Tensor};
+use glassbox_autograd::{AttentionOptions, CrossEntropyOptions, Reduction, Var};
+use glassbox_tensor::{Ids, Padding, Rotary, RotaryLayout, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
@@ -77,6 +79,16 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "compare" => Var::constant(relation(c, &x[0], &x[1])),
         "cos" => x[0].cos(),
         "cumsum" => x[0].cumsum(c.axis("axis")),
+        "cross_entropy" => {
+            let reduction = match c.text("reduction") {
+                "mean" => Reduction::Mean,
+                "sum" => Reduction::Sum,
+                _ => Reduction::None,
+            };
+            let ignore_index = (!c.is_null("ignore")).then(|| c.n("ignore") as u32);
+            let options = CrossEntropyOptions { label_smoothing: c.f("smoothing"), ignore_index, reduction };
+            x[0].cross_entropy(&ids[0], options)
+        }
         "div" => &x[0] / &x[1],
         "einsum" => Var::einsum(c.text("spec"), &x[0], &x[1]),
         "elu" => x[0].elu(c.f("alpha")),
