@@ -34,9 +34,9 @@ operations! {
     argmax
     argmin
     attention
-    batch_norm
     avg_pool2d
     avg_pool2d_adjoint
+    batch_norm
     bce_with_logits
     cat
     clamp
