@@ -148,11 +148,11 @@ impl Tensor {
     /// is 0; it is ∞ only if an x is, or if it is beyond f32 itself.
     ///
     /// ```
-    /// use glassbox_tensor::tensor;
+    /// use glassbox_tensor::{assert_close, tensor};
     /// let x = tensor![[3., -4.], [3e30, 4e30]];
-    /// assert_eq!(x.norm(2.0, &[1], false), tensor![5., 5e30]);
-    /// assert_eq!(x.norm(1.0, &[1], false), tensor![7., 7e30]);
-    /// assert_eq!(x.norm(f32::INFINITY, &[1], false), tensor![4., 4e30]);
+    /// assert_close!(x.norm(2.0, &[1], false), tensor![5., 5e30]);
+    /// assert_close!(x.norm(1.0, &[1], false), tensor![7., 7e30]);
+    /// assert_close!(x.norm(f32::INFINITY, &[1], false), tensor![4., 4e30]);
     /// ```
     ///
     /// # Panics
