@@ -55,6 +55,8 @@ mod row;
 mod scratch;
 pub mod simd;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod tests;
 mod tile;
 mod view;
