@@ -172,10 +172,17 @@ fn a_row_has_its_bits_wherever_it_begins_and_however_many_others_there_are() {
             let x = values(5 * n, (-3.0, 3.0), n as u64);
             for (name, f) in ALONG_ROWS {
                 let whole = bits(&f(&Tensor::from_slice(&x, [5, n])));
-                assert!(whole.iter().all(|&x| !f32::from_bits(x).is_nan()), "{name}, {isa:?}: not all of it was written");
+                assert!(
+                    whole.iter().all(|&x| !f32::from_bits(x).is_nan()),
+                    "{name}, {isa:?}: not all of it was written"
+                );
                 let width = whole.len() / 5;
                 for offset in 0..8 {
-                    assert_eq!(bits(&f(&shifted(&x, &[5, n], offset))), whole, "{name}, {isa:?}: rows of {n}, offset {offset}");
+                    assert_eq!(
+                        bits(&f(&shifted(&x, &[5, n], offset))),
+                        whole,
+                        "{name}, {isa:?}: rows of {n}, offset {offset}"
+                    );
                 }
                 for row in 0..5 {
                     let alone = bits(&f(&shifted(&x[row * n..][..n], &[n], row)));

@@ -115,8 +115,9 @@ struct Run<'a> {
     scratch: &'a mut [f32],
 }
 
-/// What a pair of blocks needs: kᵀ and vᵀ packed; w and dx; and the last panels of k, q and dy.
+/// What a task needs: Δ of its queries; and for a pair of blocks kᵀ and vᵀ packed, w and dx, and the last panels of k, q and dy.
 pub(super) struct Scratch<'a> {
+    pub delta: &'a mut [f32],
     pub kt: &'a mut [f32],
     pub vt: &'a mut [f32],
     pub w: &'a mut [f32],
@@ -127,12 +128,12 @@ pub(super) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    pub fn lengths<S: Simd>(p: &Problem<'_>) -> [usize; 7] {
+    pub fn lengths<S: Simd>(p: &Problem<'_>) -> [usize; 8] {
         let (keys, queries) = (p.keys().min(KEYS), p.queries().min(QUERIES));
         let pair = queries * Self::stride::<S>(p);
         let tail = |depth| Right::tail_len::<S>(depth);
         let [kt, vt] = [p.k.shape[3], p.v.shape[3]].map(|d| Right::transposed_len::<S>(keys, d));
-        [kt, vt, pair, pair, tail(keys), tail(queries), tail(queries)]
+        [p.group() * p.queries(), kt, vt, pair, pair, tail(keys), tail(queries), tail(queries)]
     }
     /// From a row of w or dx to the next.
     pub fn stride<S: Simd>(p: &Problem<'_>) -> usize {
@@ -140,8 +141,9 @@ impl<'a> Scratch<'a> {
     }
     pub fn new<S: Simd>(p: &Problem<'_>, scratch: &'a mut [f32]) -> Self {
         let mut rest = Some(scratch);
-        let [kt, vt, w, dx, k, q, dy] = Self::lengths::<S>(p).map(|len| take(&mut rest, len).expect("always some"));
-        Scratch { kt, vt, w, dx, k, q, dy }
+        let [delta, kt, vt, w, dx, k, q, dy] =
+            Self::lengths::<S>(p).map(|len| take(&mut rest, len).expect("always some"));
+        Scratch { delta, kt, vt, w, dx, k, q, dy }
     }
 }
 
@@ -152,9 +154,12 @@ impl Kernel for Run<'_> {
         let Run { back, task: Task { b, heads, queries, keys, mut dq, mut dk, mut dv }, scratch } = self;
         let p = &back.p;
         let (stride, mr) = (Scratch::stride::<S>(p), TileShape::of(S::ISA, S::LANES).mr);
-        let Scratch { kt, vt, w, dx, k: k_tail, q: q_tail, dy: dy_tail } = Scratch::new::<S>(p, scratch);
+        let Scratch { delta, kt, vt, w, dx, k: k_tail, q: q_tail, dy: dy_tail } = Scratch::new::<S>(p, scratch);
         let (d, dv_cols, kv) = (p.q.shape[3], p.v.shape[3], heads.start / p.group());
         let for_keys = dk.is_some() || dv.is_some();
+        for (n, h) in heads.clone().enumerate() {
+            deltas(s, back, [b, h], queries.clone(), &mut delta[n * queries.len()..][..queries.len()]);
+        }
         for start in keys.clone().step_by(KEYS) {
             let keys_here = start..keys.end.min(start + KEYS);
             let k = p.k.head(b, kv).block(start, 0, keys_here.len(), d);
@@ -164,6 +169,7 @@ impl Kernel for Run<'_> {
             let seeing = p.sight.queries_of_all(&keys_here, p.queries(), p.keys());
             for h in heads.clone() {
                 let block = Block { problem: p, b, h, keys: keys_here.clone(), kt };
+                let delta = &delta[(h - heads.start) * queries.len()..];
                 for first in queries.clone().step_by(QUERIES) {
                     let i = first..queries.end.min(first + QUERIES);
                     if i.start.max(seeing.start) >= i.end.min(seeing.end) {
@@ -178,8 +184,18 @@ impl Kernel for Run<'_> {
                             continue;
                         }
                         let (w, dx) = (&mut w[r.start * stride..], &mut dx[r.start * stride..]);
-                        let cover =
-                            weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, p.scale);
+                        let delta = &delta[i.start - queries.start..];
+                        let cover = weights_and_their_gradient(
+                            s,
+                            back,
+                            &block,
+                            &vt,
+                            (&i, &seen),
+                            delta,
+                            (w, dx),
+                            stride,
+                            p.scale,
+                        );
                         if for_keys {
                             for row in 0..i.len() {
                                 for x in [&mut *w, &mut *dx] {
@@ -223,6 +239,20 @@ impl Kernel for Run<'_> {
     }
 }
 
+/// Δ = Σ dy∘y of the queries `i` of a head.
+#[inline(always)]
+pub(super) fn deltas<S: Simd>(s: S, back: &Back<'_>, [b, h]: [usize; 2], i: Range<usize>, delta: &mut [f32]) {
+    let (y, dy) = (back.y.head(b, h), back.dy.head(b, h));
+    for (delta, i) in delta.iter_mut().zip(i) {
+        let mut sum = s.splat(0.0);
+        let vectors = y.row(i).chunks(S::LANES).zip(dy.row(i).chunks(S::LANES));
+        for (y, dy) in vectors {
+            sum = s.mul_add(s.load_part(dy), s.load_part(y), sum);
+        }
+        *delta = s.sum(sum);
+    }
+}
+
 /// w and scale·dx of the queries `i`, at most a tile, for the keys `seen` of the block and around them up to whole vectors: the range that it
 /// returns. Both are 0 where a query doesn't see a key.
 #[inline(always)]
@@ -233,25 +263,22 @@ pub(super) fn weights_and_their_gradient<S: Simd>(
     block: &Block<'_>,
     vt: &Right<'_>,
     (i, seen): (&Range<usize>, &Range<usize>),
+    delta: &[f32],
     (w, dx): (&mut [f32], &mut [f32]),
     stride: usize,
     scale: f32,
 ) -> (usize, usize) {
     let (b, h) = (block.b, block.h);
-    let (y, dy) = (back.y.head(b, h), back.dy.head(b, h));
+    let dy = back.dy.head(b, h);
     let cover = block.scores(s, i, seen, w, stride, &mut [0.0; MAX_LANES]);
     let dw = &mut MatMut::new(dx, i.len(), stride, stride);
     multiply(s, dy.block(i.start, 0, i.len(), dy.cols()), vt, 0, seen.clone(), dw, false); // (rows, Dv) × (Dv, keys)
-    let logsumexp = &back.logsumexp[(b * back.p.heads() + h) * back.p.queries()..][i.clone()];
-    for r in 0..i.len() {
-        let (y, dy) = if y.cols() == 0 { (&[][..], &[][..]) } else { (y.row(i.start + r), dy.row(i.start + r)) };
-        let mut sum = s.splat(0.0);
-        for d in (0..y.len()).step_by(S::LANES) {
-            sum = s.mul_add(s.load_part(&dy[d..]), s.load_part(&y[d..]), sum);
-        }
-        let (delta, lse, scale, zero) = (s.splat(s.sum(sum)), s.splat(logsumexp[r]), s.splat(scale), s.splat(0.0));
-        for j in (cover.0..cover.1).step_by(S::LANES) {
-            let (w, dx) = (&mut w[r * stride + j..], &mut dx[r * stride + j..]);
+    for (r, i) in i.clone().enumerate() {
+        let row = r * stride + cover.0..r * stride + cover.1;
+        let lse = s.splat(back.logsumexp[(b * back.p.heads() + h) * back.p.queries() + i]);
+        let (delta, scale, zero) = (s.splat(delta[r]), s.splat(scale), s.splat(0.0));
+        let cells = w[row.clone()].chunks_exact_mut(S::LANES).zip(dx[row].chunks_exact_mut(S::LANES));
+        for (w, dx) in cells {
             let weight = math::exp(s, s.load(w) - lse);
             let gradient = weight * (s.load(dx) - delta) * scale;
             s.store(w, weight);

@@ -79,10 +79,9 @@ impl Kernel for IsFinite<'_> {
     fn run<S: Simd>(self, s: S) -> bool {
         let x = self.0.head(self.1, self.2);
         let mut sum = s.splat(0.0);
-        for i in 0..if x.cols() > 0 { x.rows() } else { 0 } {
-            let row = x.row(i);
-            for j in (0..row.len()).step_by(S::LANES) {
-                sum = s.mul_add(s.load_part(&row[j..]), s.splat(0.0), sum);
+        for i in 0..x.rows() {
+            for cells in x.row(i).chunks(S::LANES) {
+                sum = s.mul_add(s.load_part(cells), s.splat(0.0), sum);
             }
         }
         s.sum(sum) == 0.0
@@ -169,10 +168,9 @@ fn weights<S: Simd>(
         // While every key was hidden there is no largest score; 0 does as well, since e^(−∞ − 0) = 0.
         let shift = s.splat(if m == f32::NEG_INFINITY { 0.0 } else { m });
         let mut added = s.splat(0.0);
-        for j in (from..to).step_by(S::LANES) {
-            let x = &mut x[r * stride + j..];
-            let e = math::exp(s, s.load(x) - shift);
-            s.store(x, e);
+        for cells in x[r * stride..][from..to].chunks_exact_mut(S::LANES) {
+            let e = math::exp(s, s.load(cells) - shift);
+            s.store(cells, e);
             added = added + e;
         }
         let added = s.sum(added);
@@ -205,9 +203,8 @@ fn normalise<S: Simd>(s: S, y: &mut [f32], top: &mut [f32], sum: &[f32]) {
 
 #[inline(always)]
 fn scale_row<S: Simd>(s: S, row: &mut [f32], factor: S::F) {
-    for j in (0..row.len()).step_by(S::LANES) {
-        let row = &mut row[j..];
-        let scaled = s.load_part(row) * factor;
-        s.store_part(row, scaled);
+    for cells in row.chunks_mut(S::LANES) {
+        let scaled = s.load_part(cells) * factor;
+        s.store_part(cells, scaled);
     }
 }

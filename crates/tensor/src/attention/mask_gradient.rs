@@ -3,7 +3,7 @@
 //! It has the mask's own size and no other memory of that order is needed: a task owns some rows of the mask and goes through all batches, heads
 //! and queries that read them, in their order. It costs the scores and dw once more, two products.
 
-use super::backward::{Back, KEYS, QUERIES, Scratch, weights_and_their_gradient};
+use super::backward::{Back, KEYS, QUERIES, Scratch, deltas, weights_and_their_gradient};
 use super::problem::Block;
 use super::product::Right;
 use crate::gemm::{Panels, TileShape, with_scratch};
@@ -74,10 +74,11 @@ impl Kernel for Run<'_> {
         let Run { back, task, scratch } = self;
         let p = &back.p;
         let (stride, mr) = (Scratch::stride::<S>(p), TileShape::of(S::ISA, S::LANES).mr);
-        let Scratch { kt, vt, w, dx, .. } = Scratch::new::<S>(p, scratch);
+        let Scratch { delta, kt, vt, w, dx, .. } = Scratch::new::<S>(p, scratch);
         let tiles = Panels::balanced(task.queries.len(), mr);
         for (b, h) in task.b.clone().flat_map(|b| task.h.clone().map(move |h| (b, h))) {
             let (k, v) = (p.k.head(b, h / p.group()), p.v.head(b, h / p.group()));
+            deltas(s, back, [b, h], task.queries.clone(), delta);
             for start in (0..p.keys()).step_by(KEYS) {
                 let keys = start..p.keys().min(start + KEYS);
                 let kt = Right::transposed(s, k.block(start, 0, keys.len(), k.cols()), kt);
@@ -89,7 +90,17 @@ impl Kernel for Run<'_> {
                     if seen.is_empty() {
                         continue;
                     }
-                    weights_and_their_gradient(s, back, &block, &vt, (&i, &seen), (w, dx), stride, 1.0);
+                    weights_and_their_gradient(
+                        s,
+                        back,
+                        &block,
+                        &vt,
+                        (&i, &seen),
+                        &delta[r.start..],
+                        (w, dx),
+                        stride,
+                        1.0,
+                    );
                     for row in r {
                         let dx = &dx[(row - (i.start - task.queries.start)) * stride..][seen.clone()];
                         let row = if task.repeated { 0 } else { row };

@@ -134,8 +134,8 @@ fn finish_scores<S: Simd>(
     const LANE: [f32; MAX_LANES] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
     let (scale, lane, hidden) = (s.splat(scale), s.load(&LANE), s.splat(f32::NEG_INFINITY));
     let mut top = hidden;
-    for j in (from..to).step_by(S::LANES) {
-        let product = s.load(&row[j..]);
+    for (n, cells) in row[from..to].chunks_exact_mut(S::LANES).enumerate() {
+        let (j, product) = (from + n * S::LANES, s.load(cells));
         let mut x = match mask {
             None => product * scale,
             // A key that the mask hides is hidden whatever it holds, be it NaN.
@@ -149,7 +149,7 @@ fn finish_scores<S: Simd>(
             x = s.select(s.lt(at, s.splat(seen.end as f32)), x, hidden);
             x = s.select(s.lt(at, s.splat(seen.start as f32)), hidden, x);
         }
-        s.store(&mut row[j..], x);
+        s.store(cells, x);
         top = s.max(x, top);
     }
     s.max_lane(top)

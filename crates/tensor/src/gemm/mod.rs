@@ -51,11 +51,11 @@ mod pack;
 pub mod packed;
 pub mod parallel;
 mod part;
+#[cfg(test)]
+mod proofs;
 mod row;
 mod scratch;
 pub mod simd;
-#[cfg(test)]
-mod proofs;
 #[cfg(test)]
 mod tests;
 mod tile;

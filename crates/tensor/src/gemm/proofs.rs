@@ -182,10 +182,7 @@ fn check(full: &Full, exact: &Exact, corner: Corner, whole: bool, name: &str, an
     for (at, &x) in answer.iter().enumerate() {
         let (i, j) = (at / corner.n, at % corner.n);
         let (mut sum, mut size) = exact.sums[i * full.cols + j];
-        for more in [
-            corner.accumulates().then(|| full.c[i * full.cols + j]),
-            corner.has_bias().then(|| full.bias[j]),
-        ] {
+        for more in [corner.accumulates().then(|| full.c[i * full.cols + j]), corner.has_bias().then(|| full.bias[j])] {
             let more = f64::from(more.unwrap_or(0.0));
             (sum, size) = (sum + more, size + more.abs());
         }
@@ -283,7 +280,8 @@ fn specified(isa: Isa) -> [(String, Rung); 2] {
 
 /// The numbers around which something changes: just below, at, and just above.
 fn around(borders: &[usize], limit: usize) -> Vec<usize> {
-    let mut all: Vec<usize> = borders.iter().flat_map(|&b| b.saturating_sub(1)..=b + 1).filter(|&b| b <= limit).collect();
+    let mut all: Vec<usize> =
+        borders.iter().flat_map(|&b| b.saturating_sub(1)..=b + 1).filter(|&b| b <= limit).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -374,7 +372,9 @@ fn bits_do_not_depend_on_where_operands_begin() {
                     let aligned = Corner { layouts, offsets: [0; 3], gap: 0, ..Corner::of(m, n, k) };
                     let expected = run(&full, aligned, &name, &rung);
                     for offset in 1..8 {
-                        for offsets in [[offset, 0, 0], [0, offset, 0], [0, 0, offset], [offset, 8 - offset, offset / 2]] {
+                        for offsets in
+                            [[offset, 0, 0], [0, offset, 0], [0, 0, offset], [offset, 8 - offset, offset / 2]]
+                        {
                             let corner = Corner { offsets, ..aligned };
                             let answer = run(&full, corner, &name, &rung);
                             let same = answer.iter().zip(&expected).all(|(x, y)| x.to_bits() == y.to_bits());
@@ -393,7 +393,8 @@ fn another_library_is_within_the_theorem_too() {
     let theirs: Rung = Box::new(|a, b, mut c, epilogue| {
         let (m, n, k) = (c.rows(), c.cols(), a.cols());
         let mut out = vec![0.0f32; m * n];
-        let whole = |x: MatRef<'_>| (0..x.rows() * x.cols()).map(|i| x.at(i / x.cols(), i % x.cols())).collect::<Vec<_>>();
+        let whole =
+            |x: MatRef<'_>| (0..x.rows() * x.cols()).map(|i| x.at(i / x.cols(), i % x.cols())).collect::<Vec<_>>();
         super::tests::matrixmultiply(&whole(a), &whole(b), &mut out, [m, n, k]);
         assert!(!epilogue.accumulate && epilogue.bias.is_none());
         (0..m).for_each(|i| c.row_mut(i).copy_from_slice(&out[i * n..][..n]));

@@ -119,7 +119,9 @@ impl<'a> MatRef<'a> {
     #[inline]
     pub(crate) fn row(&self, i: usize) -> &'a [f32] {
         debug_assert!(self.col_stride == 1 || self.cols <= 1);
-        &self.data[i * self.row_stride..][..self.cols]
+        // A row of no columns may start beyond the slice.
+        let start = if self.cols == 0 { 0 } else { i * self.row_stride };
+        &self.data[start..][..self.cols]
     }
 }
 
