@@ -1,13 +1,15 @@
 //! Reading what ids name: `index_select` takes whole entries of an axis, `gather` one element for each id.
 //!
-//! Around the axis a tensor is (outer, n, inner): `outer` blocks of n entries, each of `inner` elements that lie together.
+//! Around the axis a tensor is (outer, n, inner): `outer` blocks of n entries, each of `inner` elements that lie
+//! together.
 
 use crate::ids::Ids;
 use crate::parallel::for_each_row_part;
 use crate::shape::{Dims, axis_index, is_row_major};
 use crate::tensor::Tensor;
 
-/// A tensor as blocks that lie together in memory: an axis with all axes after it. The axes before it may lie as they like.
+/// A tensor as blocks that lie together in memory: an axis with all axes after it. The axes before it may lie as they
+/// like.
 pub(crate) struct Blocks {
     x: Tensor,
     axis: usize,
@@ -74,8 +76,8 @@ impl Tensor {
         select(self, 0, ids).reshape(to)
     }
 
-    /// One element for each id, along `axis`: y[…, i, …] = x[…, ids[…, i, …], …]. The ids have the shape of x but for the
-    /// length of that axis.
+    /// One element for each id, along `axis`: y[…, i, …] = x[…, ids[…, i, …], …]. The ids have the shape of x but for
+    /// the length of that axis.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, tensor};
@@ -170,8 +172,8 @@ pub(crate) fn check_beside(op: &str, shape: &[usize], ids: &Ids, axis: usize) {
     let differs = (0..want).find(|&a| a != axis && ids.shape()[a] != shape[a]);
     if let Some(a) = differs {
         panic!(
-            "{op}: ids of shape {:?} and a tensor of shape {shape:?} differ on axis {a}, where they must agree; only axis {axis} \
-             is free",
+            "{op}: ids of shape {:?} and a tensor of shape {shape:?} differ on axis {a}, where they must agree; \
+             only axis {axis} is free",
             ids.shape()
         );
     }

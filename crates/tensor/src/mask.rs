@@ -83,7 +83,8 @@ macro_rules! comparisons {
             ///
             /// ```
             /// use glassbox_tensor::tensor;
-            #[doc = concat!("assert_eq!(tensor![1., 2., 3.].", stringify!($name), "(&tensor![2.]), tensor!", $answers, ");")]
+            /// let x = tensor![1., 2., 3.];
+            #[doc = concat!("assert_eq!(x.", stringify!($name), "(&tensor![2.]), tensor!", $answers, ");")]
             /// ```
             ///
             /// # Panics
@@ -136,7 +137,8 @@ impl Tensor {
         }
     }
 
-    /// `a` where the mask is not 0, `b` elsewhere, all three broadcast against each other. What is not chosen may be NaN.
+    /// `a` where the mask is not 0, `b` elsewhere, all three broadcast against each other. What is not chosen may be
+    /// NaN.
     ///
     /// ```
     /// use glassbox_tensor::{Tensor, tensor};

@@ -5,8 +5,9 @@ use crate::shape::{Dims, axis_index};
 use crate::tensor::Tensor;
 
 impl Tensor {
-    /// Adds windows up where they stood: y[…, i, …] = Σ x[…, w, …, j] over all w and j with w·step + j = i. Axis `axis` of the
-    /// result, of length `len`, is where `unfold` took the windows of the last axis from; entries in no window are 0.
+    /// Adds windows up where they stood: y[…, i, …] = Σ x[…, w, …, j] over all w and j with w·step + j = i. Axis
+    /// `axis` of the result, of length `len`, is where `unfold` took the windows of the last axis from; entries in no
+    /// window are 0.
     ///
     /// The terms are added in the order of the windows: with k of them, the error is at most (k − 1)·u·Σ|x|, for
     /// u = 2⁻²⁴ and but for u² (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
@@ -36,7 +37,8 @@ impl Tensor {
         let reach = windows.checked_sub(1).map_or(0, |last| last.saturating_mul(step).saturating_add(size));
         assert!(
             reach <= len,
-            "overlap_add: {windows} windows of {size}, one every {step} entries, reach {reach} entries, beyond a length of {len}"
+            "overlap_add: {windows} windows of {size}, one every {step} entries, reach {reach} entries, beyond a length \
+             of {len}"
         );
         let mut order: Vec<usize> = (0..=last).collect();
         order[at + 1..].rotate_right(1);

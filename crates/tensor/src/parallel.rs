@@ -124,8 +124,8 @@ pub(crate) fn chunks_on_pool<T: Send>(
     }
 }
 
-/// Cuts `out`, which holds rows of `len` elements, into chunks of one size, and runs `task(row, column, part)` for each part
-/// of a row in each chunk; a part begins at `column`. So one long row is shared out as well as many short ones.
+/// Cuts `out`, which holds rows of `len` elements, into chunks of one size, and runs `task(row, column, part)` for each
+/// part of a row in each chunk; a part begins at `column`. So one long row is shared out as well as many short ones.
 pub(crate) fn for_each_row_part(
     out: &mut [f32],
     len: usize,
@@ -142,7 +142,7 @@ pub(crate) fn for_each_row_part(
     });
 }
 
-/// Runs `task(i, slot i)` for each slot, on the pool when the work is worth it: for tasks that write more than one slice.
+/// Runs `task(i, slot i)` for each slot, on the pool when the work is worth it: for tasks that write many slices.
 pub(crate) fn for_each_slot<T: Send>(slots: &mut [T], work: usize, task: impl Fn(usize, &mut T) + Sync) {
     chunks_on_pool(slots, 1, work, &|i, slot| task(i, &mut slot[0]));
 }
@@ -161,8 +161,8 @@ pub(crate) fn for_each_chunk_of<const M: usize>(
     chunks_on_pool(&mut parts, 1, work, &|i, part| task(i, &mut part[0]));
 }
 
-/// The columns of blocks: `out` is (blocks, n, inner), and a slot holds `width` columns (the last ones of a row fewer) of each of
-/// the n rows of a block; the slots of a block follow one another.
+/// The columns of blocks: `out` is (blocks, n, inner), and a slot holds `width` columns (the last ones of a row fewer) of
+/// each of the n rows of a block; the slots of a block follow one another.
 pub(crate) fn column_slots(out: &mut [f32], [n, inner]: [usize; 2], width: usize) -> Vec<Vec<&mut [f32]>> {
     let per_row = inner.div_ceil(width);
     let blocks = out.len() / (n * inner);

@@ -9,7 +9,8 @@
 //! pad, edge       [0 … 0] [0 … n−1] [n−1 … n−1]
 //! ```
 //!
-//! The last axis that is so read, together with the whole axes after it, is a row: its forward runs are copied as slices.
+//! The last axis that is so read, together with the whole axes after it, is a row: its forward runs are copied as
+//! slices.
 
 use crate::parallel::{CHUNK, for_each_chunk};
 use crate::shape::{Dims, MAX_RANK, axis_mask, is_row_major, numel};
@@ -107,8 +108,8 @@ fn check_pad(shape: &[usize], pads: &[(usize, usize)], padding: Padding) {
         let (n, most) = (shape[axis], before.max(after));
         match padding {
             Padding::Reflect if most >= n.max(1) => panic!(
-                "pad: a reflection of {most} entries on axis {axis} of shape {shape:?}, which has {n}; reflect fewer than it \
-                 has, or pad by Edge or Constant"
+                "pad: a reflection of {most} entries on axis {axis} of shape {shape:?}, which has {n}; reflect fewer \
+                 than it has, or pad by Edge or Constant"
             ),
             Padding::Edge if most > 0 && n == 0 => {
                 panic!("pad: axis {axis} of shape {shape:?} has no edge to repeat; pad by Constant")

@@ -1,9 +1,9 @@
-//! Adding to what ids name: `index_add` adds whole entries of an axis, `scatter_add` one element for each id. Several ids may
-//! name the same place.
+//! Adding to what ids name: `index_add` adds whole entries of an axis, `scatter_add` one element for each id. Several
+//! ids may name the same place.
 //!
-//! No two tasks write to the same place, so there is nothing to guard, and the order in which the terms of a place are added
-//! depends on shapes and ids, not on who adds them. With k terms, the error is at most k·u·(|x| + Σ|src|) for u = 2⁻²⁴ and
-//! but for u², in any order (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
+//! No two tasks write to the same place, so there is nothing to guard, and the order in which the terms of a place are
+//! added depends on shapes and ids, not on who adds them. With k terms, the error is at most k·u·(|x| + Σ|src|) for u
+//! = 2⁻²⁴ and but for u², in any order (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
 
 use crate::gather::{check_beside, check_list};
 use crate::ids::Ids;
@@ -19,7 +19,8 @@ const MANY: usize = 8;
 const COLUMNS: usize = 32;
 
 impl Tensor {
-    /// Adds entries of `src` to those entries of `axis` that ids name: y = x, then y[…, ids[i], …] += src[…, i, …] for each i.
+    /// Adds entries of `src` to those entries of `axis` that ids name: y = x, then y[…, ids[i], …] += src[…, i, …] for
+    /// each i.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, Tensor, tensor};
@@ -49,8 +50,8 @@ impl Tensor {
         add_entries(self, shape[at], inner, ids.as_slice(), src)
     }
 
-    /// Adds one element of `src` for each id, along `axis`: y = x, then y[…, ids[…, i, …], …] += src[…, i, …]. The ids and
-    /// `src` have the shape of x but for the length of that axis.
+    /// Adds one element of `src` for each id, along `axis`: y = x, then y[…, ids[…, i, …], …] += src[…, i, …]. The ids
+    /// and `src` have the shape of x but for the length of that axis.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, Tensor, tensor};
@@ -60,8 +61,8 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there is no such axis, the shapes of the ids and of `src` differ, the ids' differs from x's on another axis, or
-    /// an id names no entry.
+    /// When there is no such axis, the shapes of the ids and of `src` differ, the ids' differs from x's on another
+    /// axis, or an id names no entry.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, ids: &Ids, src: &Tensor) -> Tensor {
         let shape = self.shape();
@@ -185,7 +186,8 @@ fn add_entries(x: &Tensor, n: usize, inner: usize, ids: &[u32], src: &Tensor) ->
         });
         return out;
     }
-    // Many places: the ids are put in the order of what they name, and a task takes some places with all of their terms.
+    // Many places: the ids are put in the order of what they name, and a task takes some places with all of their
+    // terms.
     let sorted = Sorted::new(ids, n);
     // The places with many terms (what fills up a batch, say): each block of terms is a row of `partials`.
     let blocks: Vec<(usize, &[u32])> = (0..outer)

@@ -118,8 +118,8 @@ impl PartialEq for Dims {
 
 impl Eq for Dims {}
 
-/// Whether elements with these strides lie in row-major order without gaps. An axis of length 1 is never walked along, so its
-/// stride doesn't matter.
+/// Whether elements with these strides lie in row-major order without gaps. An axis of length 1 is never walked along,
+/// so its stride doesn't matter.
 ///
 /// ```
 /// use glassbox_tensor::shape::is_row_major;

@@ -1,9 +1,9 @@
 //! Order along an axis: `sort`, `argsort`, and the k largest.
 //!
-//! A float becomes a whole number in the same order (its bits, with the lower ones turned over when it is negative), and with
-//! its position below it one u64, so that no two are equal: what is sorted is unique, and the result doesn't depend on how.
-//! Equal numbers keep their order; −0 equals 0; NaN counts as larger than everything, as in PyTorch and NumPy: it
-//! comes last, or first when descending.
+//! A float becomes a whole number in the same order (its bits, with the lower ones turned over when it is negative),
+//! and with its position below it one u64, so that no two are equal: what is sorted is unique, and the result doesn't
+//! depend on how. Equal numbers keep their order; −0 equals 0; NaN counts as larger than everything, as in PyTorch and
+//! NumPy: it comes last, or first when descending.
 
 use crate::ids::Ids;
 use crate::parallel::{CHUNK, for_each_chunk_of};
@@ -14,8 +14,8 @@ use crate::tensor::Tensor;
 const DIGITS: usize = 256;
 
 impl Tensor {
-    /// The entries of `axis` in ascending (or descending) order, and where each came from: y = x.gather(axis, ids). Equal
-    /// ones keep their order. NaN counts as the largest.
+    /// The entries of `axis` in ascending (or descending) order, and where each came from: y = x.gather(axis, ids).
+    /// Equal ones keep their order. NaN counts as the largest.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, tensor};
@@ -49,8 +49,8 @@ impl Tensor {
         self.sort(axis, descending).1
     }
 
-    /// The k largest entries of `axis`, the largest first, and where they came from. Of equal ones the first come first.
-    /// NaN counts as the largest.
+    /// The k largest entries of `axis`, the largest first, and where they came from. Of equal ones the first come
+    /// first. NaN counts as the largest.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, tensor};
@@ -85,9 +85,9 @@ fn key(x: f32, position: u32, descending: bool) -> u64 {
     u64::from(if descending { !order } else { order }) << 32 | u64::from(position)
 }
 
-/// Sorts keys whose lower halves ascend. Many are sorted by the four bytes of their upper halves, the lowest byte first, keeping
-/// what equal bytes sorted before (Knuth 1998, *The Art of Computer Programming* 3, 5.2.5); a byte that all keys share costs
-/// nothing. `spare` is memory to use.
+/// Sorts keys whose lower halves ascend. Many are sorted by the four bytes of their upper halves, the lowest byte
+/// first, keeping what equal bytes sorted before (Knuth 1998, *The Art of Computer Programming* 3, 5.2.5); a byte that
+/// all keys share costs nothing. `spare` is memory to use.
 fn sort_keys(keys: &mut Vec<u64>, spare: &mut Vec<u64>) {
     if keys.len() < DIGITS {
         return keys.sort_unstable();
@@ -115,8 +115,8 @@ fn sort_keys(keys: &mut Vec<u64>, spare: &mut Vec<u64>) {
     }
 }
 
-/// The keys of the k largest, sorted. What may be among them is collected until there are twice as many; then the lower half is
-/// dropped, and what is below the rest passes by with one comparison.
+/// The keys of the k largest, sorted. What may be among them is collected until there are twice as many; then the
+/// lower half is dropped, and what is below the rest passes by with one comparison.
 fn largest(x: &[f32], k: usize, keys: &mut Vec<u64>) {
     const STRIDE: usize = 16;
     let room = (2 * k).max(64);

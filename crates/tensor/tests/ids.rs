@@ -18,8 +18,8 @@ fn with(shape: &[usize], axis: usize, len: usize) -> Vec<usize> {
     shape
 }
 
-/// y = x, then y[… id …] += src for each element of src in row-major order, in f64; the id is that of the element, or of its
-/// entry. Also each place's Σ|terms| and their number.
+/// y = x, then y[… id …] += src for each element of src in row-major order, in f64; the id is that of the element, or
+/// of its entry. Also each place's Σ|terms| and their number.
 fn added(x: &Tensor, axis: usize, src: &Tensor, id: impl Fn(usize, &[usize]) -> u32) -> Vec<(f64, f64, f64)> {
     let mut y = array(x).mapv(|x| (f64::from(x), f64::from(x.abs()), 0.0));
     for (i, (from, &v)) in array(src).indexed_iter().enumerate() {
@@ -61,10 +61,11 @@ proptest! {
 
         let list = Ids::randint(shape[axis] as u32, [m], Key::new(2));
         let y = x.index_select(named, &list);
-        let want = array(&x).select(ndarray::Axis(axis), &list.as_slice().iter().map(|&i| i as usize).collect::<Vec<_>>());
-        prop_assert_eq!(array(&y), want);
+        let entries: Vec<usize> = list.as_slice().iter().map(|&i| i as usize).collect();
+        prop_assert_eq!(array(&y), array(&x).select(ndarray::Axis(axis), &entries));
         let src = other.tensor(&with(&shape, axis, m), (-1.0, 1.0), 3);
-        assert_sums(&x.index_add(named, &list, &src), &added(&x, axis, &src, |_, at| list.as_slice()[at[axis]]), "index_add");
+        let want = added(&x, axis, &src, |_, at| list.as_slice()[at[axis]]);
+        assert_sums(&x.index_add(named, &list, &src), &want, "index_add");
 
         let beside = Ids::randint(shape[axis] as u32, with(&shape, axis, m), Key::new(4));
         let y = array(&x.gather(named, &beside));
@@ -74,7 +75,8 @@ proptest! {
             from[axis] = beside.as_slice()[i] as usize;
             prop_assert_eq!(y, x_array[&from[..]]);
         }
-        assert_sums(&x.scatter_add(named, &beside, &src), &added(&x, axis, &src, |i, _| beside.as_slice()[i]), "scatter_add");
+        let want = added(&x, axis, &src, |i, _| beside.as_slice()[i]);
+        assert_sums(&x.scatter_add(named, &beside, &src), &want, "scatter_add");
     }
 
     #[test]
@@ -89,7 +91,11 @@ proptest! {
     }
 
     #[test]
-    fn ids_move_as_tensors_do(shape in shapes().prop_filter("an axis", |shape| !shape.is_empty()), axis in 0usize..4, cut in any::<(usize, usize)>()) {
+    fn ids_move_as_tensors_do(
+        shape in shapes().prop_filter("an axis", |shape| !shape.is_empty()),
+        axis in 0usize..4,
+        cut in any::<(usize, usize)>(),
+    ) {
         let ids = Ids::randint(1000, &shape, Key::new(1));
         let x = ids.to_tensor();
         prop_assert_eq!(&Ids::from_tensor(&x), &ids);
@@ -105,8 +111,8 @@ proptest! {
     }
 }
 
-/// Each way of adding entries: by whole blocks, by stretches of a long list, by sorted ids, and by sorted ids of which some name
-/// one place again and again.
+/// Each way of adding entries: by whole blocks, by stretches of a long list, by sorted ids, and by sorted ids of which
+/// some name one place again and again.
 #[test]
 fn every_way_of_adding_entries_is_right() {
     let crowded = |m: usize, n: u32| {

@@ -61,7 +61,8 @@ impl Var {
         apply_many(Cat { axis }, x)
     }
 
-    /// The variables, of one shape, as the entries of a new axis, which is axis `axis` of the result (`-1` puts it last).
+    /// The variables, of one shape, as the entries of a new axis, which is axis `axis` of the result (`-1` puts it
+    /// last).
     ///
     /// ```
     /// use glassbox_autograd::Var;

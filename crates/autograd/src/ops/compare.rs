@@ -1,7 +1,7 @@
 //! Comparisons, elementwise: y = 1 where a < b (≤, >, ≥, =, ≠) holds, 0 elsewhere.
 //!
-//! A mask jumps from 0 to 1 and is constant everywhere else, so nothing flows through it: the methods give a tensor, not a
-//! variable, which is what [`Var::where_cond`] chooses by.
+//! A mask jumps from 0 to 1 and is constant everywhere else, so nothing flows through it: the methods give a tensor,
+//! not a variable, which is what [`Var::where_cond`] chooses by.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};

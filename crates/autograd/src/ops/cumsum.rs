@@ -1,7 +1,7 @@
 //! The running sum along an axis: yᵢ = Σ xⱼ over j ≤ i.
 //!
-//! xⱼ stands in every yᵢ from j on, so dxⱼ = Σ dyᵢ over i ≥ j: the running sum of dy from the end. The operation knows both
-//! directions, and each is the gradient of the other.
+//! xⱼ stands in every yᵢ from j on, so dxⱼ = Σ dyᵢ over i ≥ j: the running sum of dy from the end. The operation knows
+//! both directions, and each is the gradient of the other.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -38,7 +38,8 @@ impl Op for Cumsum {
 }
 
 impl Var {
-    /// The running sum along `axis` (a negative one counts from the end): yᵢ = Σ xⱼ over j ≤ i; carried in f64, rounded once.
+    /// The running sum along `axis` (a negative one counts from the end): yᵢ = Σ xⱼ over j ≤ i; carried in f64,
+    /// rounded once.
     ///
     /// ```
     /// use glassbox_autograd::Var;

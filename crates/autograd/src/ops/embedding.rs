@@ -1,7 +1,8 @@
-//! The rows of a table that ids name: y[…, d] = weight[ids[…], d]. A token's vector, a class' vector, a code of a codebook.
+//! The rows of a table that ids name: y[…, d] = weight[ids[…], d]. A token's vector, a class' vector, a code of a
+//! codebook.
 //!
-//! A row is read as often as ids name it, and its gradient is the sum over those: dweight = index_add of dy by the same ids.
-//! All other rows have the gradient 0.
+//! A row is read as often as ids name it, and its gradient is the sum over those: dweight = index_add of dy by the
+//! same ids. All other rows have the gradient 0.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};

@@ -1,7 +1,7 @@
 //! One element for each id: y[…, i, …] = x[…, ids[…, i, …], …] along an axis.
 //!
-//! An element of x is read as often as ids name it, and its gradient is the sum over those: dx = scatter_add of dy by the
-//! same ids.
+//! An element of x is read as often as ids name it, and its gradient is the sum over those: dx = scatter_add of dy by
+//! the same ids.
 
 use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -40,8 +40,8 @@ impl Op for Gather {
 }
 
 impl Var {
-    /// One element for each id, along `axis` (a negative one counts from the end): y[…, i, …] = x[…, ids[…, i, …], …]. The
-    /// ids have the shape of x but for the length of that axis.
+    /// One element for each id, along `axis` (a negative one counts from the end): y[…, i, …] = x[…, ids[…, i, …], …].
+    /// The ids have the shape of x but for the length of that axis.
     ///
     /// ```
     /// use glassbox_autograd::Var;
@@ -70,7 +70,8 @@ fn reference(op: &Gather, x: &ArrayD<f64>) -> ArrayD<f64> {
     })
 }
 
-/// A shape (a, b, c), an axis of it, and ids in that shape but for the axis: what `gather` and `scatter_add` are checked on.
+/// A shape (a, b, c), an axis of it, and ids in that shape but for the axis: what `gather` and `scatter_add` are
+/// checked on.
 pub(super) fn sample(d: &mut Draw) -> (Vec<usize>, isize, Ids) {
     let shape = vec![d.dim() % 64, d.dim(), d.dim()];
     let axis = d.choice(3);

@@ -1,6 +1,7 @@
 //! Entries of `src` added to those that ids name: y = x, then y[…, ids[i], …] += src[…, i, …] along an axis.
 //!
-//! y is linear in both: dx = dy, and each entry of src gets the gradient of where it was added: dsrc = index_select of dy.
+//! y is linear in both: dx = dy, and each entry of src gets the gradient of where it was added: dsrc = index_select of
+//! dy.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -57,8 +58,8 @@ impl Var {
     /// ```
     ///
     /// # Panics
-    /// When there is no such axis, the ids have more axes than one, one of them names no entry, or `src` is not of x's shape
-    /// with one entry for each id.
+    /// When there is no such axis, the ids have more axes than one, one of them names no entry, or `src` is not of x's
+    /// shape with one entry for each id.
     #[track_caller]
     pub fn index_add(&self, axis: isize, ids: &Ids, src: &Var) -> Var {
         apply(IndexAdd { axis, ids: ids.clone() }, [self, src])

@@ -1,6 +1,7 @@
 //! The entries of an axis that ids name: y[…, i, …] = x[…, ids[i], …].
 //!
-//! An entry is read as often as ids name it, and its gradient is the sum over those: dx = index_add of dy by the same ids.
+//! An entry is read as often as ids name it, and its gradient is the sum over those: dx = index_add of dy by the same
+//! ids.
 
 use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};

@@ -1,7 +1,7 @@
 //! A range of one axis: y[…, i, …] = x[…, start + i, …] for i below `len`. A view, which copies nothing.
 //!
-//! dx is dy where y was taken from, and 0 elsewhere: dy padded with zeros. What picks entries and ranges by other words is
-//! made of it: `select`, `index`, `split` and `chunk`.
+//! dx is dy where y was taken from, and 0 elsewhere: dy padded with zeros. What picks entries and ranges by other
+//! words is made of it: `select`, `index`, `split` and `chunk`.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -82,8 +82,8 @@ impl Var {
         self.narrow(axis, index, 1).squeeze(axis)
     }
 
-    /// An entry or a range of each of the first axes; the axes after them stay whole. An axis of which one entry is taken
-    /// vanishes. A view.
+    /// An entry or a range of each of the first axes; the axes after them stay whole. An axis of which one entry is
+    /// taken vanishes. A view.
     ///
     /// ```
     /// use glassbox_autograd::Var;
@@ -124,8 +124,8 @@ impl Var {
         starts.iter().zip(lengths).map(|(&start, &len)| self.narrow(axis, start, len)).collect()
     }
 
-    /// `n` pieces of one length along `axis`. Views. (PyTorch's last chunk may be shorter; here the length must be shared
-    /// evenly, so that n pieces are asked for and n come.)
+    /// `n` pieces of one length along `axis`. Views. (PyTorch's last chunk may be shorter; here the length must be
+    /// shared evenly, so that n pieces are asked for and n come.)
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -1,5 +1,5 @@
-//! Windows added up where they overlap: y[…, i, …] = Σ x[…, w, …, j] over all w and j with w·step + j = i. What turns the
-//! frames of a short-time transform back into a signal, and what the gradient of `unfold` is.
+//! Windows added up where they overlap: y[…, i, …] = Σ x[…, w, …, j] over all w and j with w·step + j = i. What turns
+//! the frames of a short-time transform back into a signal, and what the gradient of `unfold` is.
 //!
 //! Every element of x stands at one place of y, so dx takes the same windows of dy: dx = unfold of dy.
 
@@ -48,8 +48,9 @@ impl Op for OverlapAdd {
 }
 
 impl Var {
-    /// Adds up windows, whose entries lie along the last axis, where they overlap: y[…, i, …] = Σ x[…, w, …, j] over all w
-    /// and j with w·step + j = i. Axis `axis` of the result (a negative one counts from its end) has length `len`.
+    /// Adds up windows, whose entries lie along the last axis, where they overlap: y[…, i, …] = Σ x[…, w, …, j] over
+    /// all w and j with w·step + j = i. Axis `axis` of the result (a negative one counts from its end) has length
+    /// `len`.
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -5,8 +5,8 @@
 //! others:    y[j] = x[m(j)], where m mirrors or clamps           dx[i] = Σ dy[j] over all j with m(j) = i
 //! ```
 //!
-//! An entry that a margin repeats gets the margin's gradients too: along each axis, dx = index_add of dy by m. Padding one axis
-//! after the other is padding all at once, so backward undoes the axes one after the other.
+//! An entry that a margin repeats gets the margin's gradients too: along each axis, dx = index_add of dy by m. Padding
+//! one axis after the other is padding all at once, so backward undoes the axes one after the other.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -46,8 +46,9 @@ impl Op for Pad {
             dx = match self.padding {
                 Padding::Constant(_) => dx.narrow(axis as isize, before, n),
                 _ => {
-                    let from = (0..before + n + after).map(|j| source(self.padding, j, before, n).expect("of x") as u32);
-                    let ids = Ids::from_vec(from.collect(), [before + n + after]);
+                    let len = before + n + after;
+                    let from = (0..len).map(|j| source(self.padding, j, before, n).expect("no constant") as u32);
+                    let ids = Ids::from_vec(from.collect(), [len]);
                     let mut to = dx.shape().to_vec();
                     to[axis] = n;
                     zeros(&to).index_add(axis as isize, &ids, &dx)
@@ -72,8 +73,8 @@ fn source(padding: Padding, j: usize, before: usize, n: usize) -> Option<usize> 
 }
 
 impl Var {
-    /// With `(before, after)` more entries on each of the last axes: the pairs stand in the order of the axes, and the last
-    /// one is for the last axis.
+    /// With `(before, after)` more entries on each of the last axes: the pairs stand in the order of the axes, and the
+    /// last one is for the last axis.
     ///
     /// ```
     /// use glassbox_autograd::Var;
@@ -88,8 +89,8 @@ impl Var {
     /// ```
     ///
     /// # Panics
-    /// With more pairs than axes; for a reflection that reaches beyond the other edge; and for the edge of an axis without
-    /// entries.
+    /// With more pairs than axes; for a reflection that reaches beyond the other edge; and for the edge of an axis
+    /// without entries.
     #[track_caller]
     pub fn pad(&self, pads: &[(usize, usize)], padding: Padding) -> Var {
         apply(Pad { pads: pads.to_vec(), padding }, [self])

@@ -52,8 +52,8 @@ impl Var {
     /// ```
     ///
     /// # Panics
-    /// When there is no such axis, the shapes of the ids and of `src` differ, the ids' differs from x's on another axis, or
-    /// an id names no entry.
+    /// When there is no such axis, the shapes of the ids and of `src` differ, the ids' differs from x's on another
+    /// axis, or an id names no entry.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, ids: &Ids, src: &Var) -> Var {
         apply(ScatterAdd { axis, ids: ids.clone() }, [self, src])

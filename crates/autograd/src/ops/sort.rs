@@ -1,7 +1,7 @@
 //! The entries of an axis in order: y = x[ids], where ids is the permutation that sorts them.
 //!
-//! Where no two are equal the order stays the same nearby, so y depends on x as a gather does, and dx is dy put back where it
-//! came from: scatter_add of dy by the ids. Forward leaves the ids.
+//! Where no two are equal the order stays the same nearby, so y depends on x as a gather does, and dx is dy put back
+//! where it came from: scatter_add of dy by the ids. Forward leaves the ids.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -39,8 +39,8 @@ impl Op for Sort {
 }
 
 impl Var {
-    /// The entries of `axis` (a negative one counts from the end) in ascending or descending order, and where each came from.
-    /// Equal ones keep their order. NaN counts as the largest, as in PyTorch.
+    /// The entries of `axis` (a negative one counts from the end) in ascending or descending order, and where each
+    /// came from. Equal ones keep their order. NaN counts as the largest, as in PyTorch.
     ///
     /// ```
     /// use glassbox_autograd::Var;

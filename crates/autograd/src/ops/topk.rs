@@ -39,8 +39,8 @@ impl Op for TopK {
 }
 
 impl Var {
-    /// The k largest entries of `axis` (a negative one counts from the end), the largest first, and where they came from. Of
-    /// equal ones the first come first. NaN counts as the largest, as in PyTorch.
+    /// The k largest entries of `axis` (a negative one counts from the end), the largest first, and where they came
+    /// from. Of equal ones the first come first. NaN counts as the largest, as in PyTorch.
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -1,5 +1,5 @@
-//! Sliding windows: y[…, w, …, i] = x[…, w·step + i, …], a window every `step` entries, with the place in the window as a
-//! new last axis. A view: overlapping windows share their entries.
+//! Sliding windows: y[…, w, …, i] = x[…, w·step + i, …], a window every `step` entries, with the place in the window
+//! as a new last axis. A view: overlapping windows share their entries.
 //!
 //! An entry stands in several windows, and its gradient is the sum over them: dx = overlap_add of dy.
 
@@ -42,9 +42,9 @@ impl Op for Unfold {
 }
 
 impl Var {
-    /// Windows of `size` entries along `axis` (a negative one counts from the end), one every `step` entries:
-    /// y[…, w, …, i] = x[…, w·step + i, …]. The axis then counts ⌊(n − size)/step⌋ + 1 windows, and the place in the window
-    /// is a new last axis. A view.
+    /// Windows of `size` entries along `axis` (a negative one counts from the end), one every `step` entries: y[…, w,
+    /// …, i] = x[…, w·step + i, …]. The axis then counts ⌊(n − size)/step⌋ + 1 windows, and the place in the window is
+    /// a new last axis. A view.
     ///
     /// ```
     /// use glassbox_autograd::Var;

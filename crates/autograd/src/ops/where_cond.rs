@@ -1,7 +1,7 @@
 //! A choice for each element: y = a where the mask is not 0, b elsewhere, broadcast as NumPy does.
 //!
-//! An element of y depends on the chosen one alone: da = dy where the mask is not 0 and 0 elsewhere, db the other way round,
-//! summed over repeated axes. (mask·a + (1 − mask)·b would let a NaN through that nobody chose.)
+//! An element of y depends on the chosen one alone: da = dy where the mask is not 0 and 0 elsewhere, db the other way
+//! round, summed over repeated axes. (mask·a + (1 − mask)·b would let a NaN through that nobody chose.)
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -39,8 +39,8 @@ impl Op for WhereCond {
 }
 
 impl Var {
-    /// `a` where the mask is not 0, `b` elsewhere, all three broadcast against each other. What is not chosen may be NaN,
-    /// and no gradient flows to it.
+    /// `a` where the mask is not 0, `b` elsewhere, all three broadcast against each other. What is not chosen may be
+    /// NaN, and no gradient flows to it.
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -3,11 +3,13 @@
 use super::Tensor;
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
-/// What is taken of one axis: an entry, and the axis vanishes; or a range. Made from `3`, `2..5`, `2..`, `..5`, `..`, `2..=4`.
+/// What is taken of one axis: an entry, and the axis vanishes; or a range. Made from `3`, `2..5`, `2..`, `..5`, `..`,
+/// `2..=4`.
 ///
 /// ```
 /// use glassbox_tensor::Pick;
-/// assert_eq!([Pick::from(3), (2..5).into(), (..).into()], [Pick::Entry(3), Pick::Span(2, Some(5)), Pick::Span(0, None)]);
+/// assert_eq!(Pick::from(3), Pick::Entry(3));
+/// assert_eq!([Pick::from(2..5), Pick::from(..)], [Pick::Span(2, Some(5)), Pick::Span(0, None)]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
@@ -109,8 +111,8 @@ impl Picked {
 }
 
 impl Tensor {
-    /// An entry or a range of each of the first axes; the axes after them stay whole. An axis of which one entry is taken
-    /// vanishes. A view.
+    /// An entry or a range of each of the first axes; the axes after them stay whole. An axis of which one entry is
+    /// taken vanishes. A view.
     ///
     /// ```
     /// use glassbox_tensor::tensor;

@@ -256,7 +256,8 @@ impl Tensor {
         assert!(step > 0, "unfold: with a step of 0 all windows are the same one; use a step of 1 or more");
         assert!(
             size <= dim,
-            "unfold: a window of {size} on axis {axis} of shape {:?}, which has {dim}; pad the axis, or use a smaller window",
+            "unfold: a window of {size} on axis {axis} of shape {:?}, which has {dim}; pad the axis, or use a \
+             smaller window",
             self.shape()
         );
         let mut view = self.clone();
