@@ -1,6 +1,6 @@
 //! The graph: its size, its memory, what it refuses.
 
-use glassbox_autograd::{LeafId, Var, grad};
+use glassbox_autograd::{Gradients, LeafId, Var, grad};
 use glassbox_tensor::{Tensor, assert_close, tensor};
 
 #[test]
@@ -100,4 +100,170 @@ fn a_consumed_graph_is_refused() {
 #[should_panic(expected = "backward: this value depends on no leaf")]
 fn a_constant_has_no_gradient() {
     Var::constant(tensor![1.0]).backward();
+}
+
+/// A tied parameter w in three places, on two branches that share the node s, one of them cut off by detach:
+/// y = Σ w·s + s·w·stop(s)  with  s = w·x.
+struct Tied {
+    id: LeafId,
+    w: Tensor,
+    x: Var,
+}
+
+impl Tied {
+    fn new() -> Tied {
+        Tied { id: LeafId::fresh(), w: tensor![2.0, -1.0], x: Var::input(tensor![3.0, 0.5]) }
+    }
+
+    fn w(&self) -> Var {
+        Var::leaf(self.id, self.w.clone())
+    }
+
+    fn loss(&self) -> Var {
+        let s = &self.w() * &self.x;
+        (&(&self.w() * &s) + &(&(&s * &self.w()) * &s.detach())).sum_all()
+    }
+
+    /// y = w²x + w²x·c with c = wx held fast: dw = 2wx·(1 + c), dx = w²·(1 + c).
+    fn expected(&self) -> [Tensor; 2] {
+        let element = |i: usize| {
+            let (w, x) = (self.w.at([i]), self.x.value().at([i]));
+            [2.0 * w * x * (1.0 + w * x), w * w * (1.0 + w * x)]
+        };
+        let all = [element(0), element(1)];
+        [tensor![all[0][0], all[1][0]], tensor![all[0][1], all[1][1]]]
+    }
+}
+
+#[test]
+fn tying_shared_nodes_and_detach_together() {
+    let tied = Tied::new();
+    let [dw, dx] = tied.expected();
+    let grads = tied.loss().backward();
+    assert_eq!((grads.get(tied.id), grads.of(&tied.x)), (Some(&dw), &dx));
+}
+
+#[test]
+fn backward_for_of_a_tied_leaf_and_of_what_shares_its_nodes() {
+    let tied = Tied::new();
+    let [dw, dx] = tied.expected();
+    let x = tied.x.leaf_id().unwrap();
+    let grads = tied.loss().backward_for(&[tied.id]);
+    assert_eq!((grads.get(tied.id), grads.get(x)), (Some(&dw), None));
+    let grads = tied.loss().backward_for(&[x]);
+    assert_eq!((grads.get(tied.id), grads.get(x)), (None, Some(&dx)));
+    let grads = tied.loss().backward_for(&[x, tied.id]);
+    assert_eq!((grads.get(tied.id), grads.get(x)), (Some(&dw), Some(&dx)));
+    assert_eq!(tied.loss().backward_for(&[LeafId::fresh()]).ids().count(), 0, "a leaf of another graph");
+}
+
+#[test]
+fn backward_for_leaves_out_what_only_others_need() {
+    // the sweep for `a` never enters the branch of `b`: its nodes are still whole, and can be swept later
+    let (a, b) = (Var::input(tensor![2.0]), Var::input(tensor![3.0]));
+    let branch = b.exp();
+    let loss = (&a * &branch).sum_all();
+    loss.backward_for(&[a.leaf_id().unwrap()]);
+    assert_close!(branch.sum_all().backward().of(&b), tensor![3f32.exp()]);
+}
+
+#[test]
+fn parts_of_a_batch_add_up_to_the_whole() {
+    // integers: sums are exact in any order, so equal means equal
+    let integers = |shape: [usize; 2], salt: u64| {
+        let u = Tensor::rand(shape, glassbox_tensor::random::Key::new(salt)).to_vec();
+        Tensor::from_vec(u.iter().map(|u| (u * 9.0).floor() - 4.0).collect(), shape)
+    };
+    let (x, w, b) = (integers([12, 5], 1), Var::input(integers([3, 5], 2)), Var::input(integers([1, 3], 3)));
+    let loss = |x: Tensor| (&Var::constant(x).linear(&w, None) + &b).square().sum_all();
+    let whole = loss(x.clone()).backward();
+    let mut parts = Gradients::default();
+    for start in (0..12).step_by(4) {
+        parts += loss(x.narrow(0, start, 4)).backward();
+    }
+    assert_eq!((parts.of(&w), parts.of(&b)), (whole.of(&w), whole.of(&b)));
+    parts *= 0.25;
+    assert_eq!(parts.of(&w), &(whole.of(&w) * 0.25));
+}
+
+#[test]
+fn gradients_of_different_leaves_join() {
+    let (a, b) = (Var::input(tensor![2.0]), Var::input(tensor![3.0]));
+    let mut grads = a.square().sum_all().backward();
+    grads += b.square().sum_all().backward();
+    assert_eq!((grads.of(&a).item(), grads.of(&b).item()), (4.0, 6.0));
+    assert_eq!(grads.iter().map(|(_, g)| g.item()).collect::<Vec<_>>(), [4.0, 6.0]);
+}
+
+#[test]
+fn a_seed_weighs_the_elements() {
+    let x = Var::input(Tensor::arange(6).reshape([2, 3]));
+    let dy = tensor![[1.0, 0.0, -2.0], [0.5, 3.0, 0.0]];
+    let expected = (&x.exp() * &Var::constant(dy.clone())).sum_all().backward();
+    assert_eq!(x.exp().backward_from(&dy).of(&x), expected.of(&x));
+}
+
+#[test]
+#[should_panic(expected = "backward_from: dy [3] is not of the shape of y [2]; each element of y has one gradient")]
+fn a_seed_of_another_shape_is_refused() {
+    Var::input(tensor![1.0, 2.0]).exp().backward_from(&tensor![1.0, 2.0, 3.0]);
+}
+
+mod once {
+    use super::*;
+    use glassbox_autograd::*;
+
+    /// x² whose backward computes on plain tensors.
+    #[derive(Clone, Debug)]
+    struct Plain;
+    static INFO: OpInfo<Plain> = OpInfo {
+        name: "plain_square",
+        formula: "y = x²",
+        gradient: "dx = 2 · x · dy",
+        source: "definition",
+        reference: |_, x| x[0].mapv(|x| x * x),
+        sample: |d| Sample::new(Plain, [Input::new(d.shape2())]),
+        standard: |_| Sample::new(Plain, [Input::new([512, 512])]),
+        wrong: &[],
+        tolerance: Tolerance::Exact,
+        cost: |_, shapes| Cost::elementwise(1, shapes),
+        derivatives: Derivatives::Once("its backward is a kernel without a graph"),
+    };
+    impl Op for Plain {
+        const INFO: &'static OpInfo<Self> = &INFO;
+        type Extra = ();
+        fn keep(&self, _: &[bool]) -> Keep {
+            Keep::input(0)
+        }
+        fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+            (x[0] * x[0], ())
+        }
+        fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
+            let g = &(kept.x(0).value() * 2.0) * dy.value();
+            [Some(Var::constant(g))].into()
+        }
+    }
+
+    #[test]
+    fn the_first_derivative_is_there_in_every_kind_of_sweep() {
+        let x = Var::input(tensor![3.0]);
+        assert_eq!(apply(Plain, [&x]).backward_from(&tensor![1.0]).of(&x), &tensor![6.0]);
+        assert_eq!(grad(&apply(Plain, [&x]).sum_all(), &[&x])[0].value(), &tensor![6.0]);
+        gradcheck(|x| apply(Plain, [&x[0]]).sum_all(), &[tensor![3.0, -1.0]]).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "plain_square: it can be differentiated once (its backward is a kernel without a graph)")]
+    fn the_second_is_refused_with_respect_to_the_input() {
+        let x = Var::input(tensor![3.0]);
+        let g = grad(&apply(Plain, [&x]).sum_all(), &[&x]).remove(0);
+        grad(&(&g * &x).sum_all(), &[&x]);
+    }
+
+    #[test]
+    #[should_panic(expected = "plain_square: it can be differentiated once")]
+    fn and_with_respect_to_dy() {
+        let x = Var::constant(tensor![3.0]);
+        jvp(|x| apply(Plain, [&x[0]]), &[&x], &[&x]);
+    }
 }
