@@ -200,17 +200,16 @@ fn arrange(places: &mut [Place], layers: &[Vec<usize>]) {
             x += places[p].width + GAP[0];
         }
     }
-    for turn in 0..24 {
+    for turn in 0..25 {
         for step in 0..layers.len() {
             let row = &layers[if turn % 2 == 0 { step } else { layers.len() - 1 - step }];
             let wish = |p: usize| {
-                // The last turns look both ways, which centres a box between what it reads and what reads it.
-                let sides: &[usize] = if turn >= 20 {
-                    &[0, 1]
-                } else if turn % 2 == 0 {
-                    &[0]
-                } else {
-                    &[1]
+                // Late turns look both ways, which centres a box between what it reads and what reads it; the very last,
+                // from the top, makes chains straight.
+                let sides: &[usize] = match turn {
+                    20..24 => &[0, 1],
+                    _ if turn % 2 == 0 => &[0],
+                    _ => &[1],
                 };
                 let near: Vec<f64> = sides.iter().flat_map(|&s| &places[p].near[s]).map(|&q| places[q].x).collect();
                 if near.is_empty() { places[p].x } else { near.iter().sum::<f64>() / near.len() as f64 }
