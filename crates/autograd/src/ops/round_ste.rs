@@ -45,6 +45,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![0., 2., 2.]);
     /// assert_eq!(y.square().sum_all().backward().of(&x), &tensor![0., 4., 4.]); // 2·y
     /// ```
+    #[track_caller]
     pub fn round_ste(&self) -> Var {
         apply(RoundSte, [self])
     }

@@ -55,6 +55,7 @@ impl Var {
     /// assert_eq!(y.value(), &tensor![-1., -1., 1.]);
     /// assert_eq!(y.sum_all().backward().of(&x), &tensor![0., 1., 1.]);
     /// ```
+    #[track_caller]
     pub fn sign_ste(&self) -> Var {
         apply(SignSte, [self])
     }
