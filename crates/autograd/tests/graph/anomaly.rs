@@ -115,7 +115,9 @@ fn every_method_of_a_variable_passes_its_caller_on() {
         for line in text.lines() {
             let code = line.trim_start();
             match code {
-                _ if code.starts_with("impl") && code.ends_with('{') => of_a_variable = code.contains("Var"),
+                _ if code.starts_with("impl") && code.ends_with('{') => {
+                    of_a_variable = code.split(|c: char| !c.is_alphanumeric()).any(|word| word == "Var");
+                }
                 _ if line == "}" => of_a_variable = false,
                 "#[track_caller]" => tracked = true,
                 _ if code.starts_with("fn ") || code.starts_with("pub fn ") => {
