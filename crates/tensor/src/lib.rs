@@ -62,8 +62,8 @@ pub use conv::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, conv_transpose1d_shape,
     conv_transpose2d_shape, conv1d_shape, conv2d_shape, conv2d_weight_shape,
 };
-pub use halves::map_halves;
 pub use cross_entropy::CrossEntropy;
+pub use halves::map_halves;
 pub use ids::Ids;
 pub use join::stack_axis;
 pub use map::{map_inplace, map_n, map_to, update_n};
