@@ -171,8 +171,29 @@ mod tests {
             let cells = cells.map(|c: String| c.replace('|', "\\|").replace('\n', "; "));
             text.push_str(&format!("| {} |\n", cells.join(" | ")));
         }
+        text.push_str("\n## Methods that are another operation's\n\n| method | operation |\n| --- | --- |\n");
+        OTHER_NAMES.iter().for_each(|(method, op)| text.push_str(&format!("| {method} | {op} |\n")));
         text
     }
+
+    /// What users look for under its own name, and where it is.
+    const OTHER_NAMES: &[(&str, &str)] = &[
+        ("`transpose(a, b)`, `t()`", "permute"),
+        ("`select`, `index((1, .., 2..5))`, `split`, `chunk`", "narrow (and reshape)"),
+        ("`unsqueeze`, `squeeze`", "reshape"),
+        ("`stack`", "reshape and cat"),
+        ("`less`, `less_equal`, `greater`, `greater_equal`, `equal`, `not_equal`", "compare"),
+        ("`argsort`", "sort"),
+        ("`sum_all`, `mean_all`", "sum, mean"),
+        ("`instance_norm`", "group_norm with a group for each channel"),
+        ("`batch_norm_with`", "batch_norm with given statistics"),
+        ("`conv1d`, `conv_transpose1d`", "conv2d, conv_transpose2d of images of height 1"),
+        ("`max_pool1d`, `avg_pool1d`", "max_pool2d, avg_pool2d of images of height 1"),
+        ("`upsample_nearest`, `upsample_bilinear`", "resample"),
+        ("`linear_relu`", "linear"),
+        ("padding that is causal", "conv2d's pairs: (k − 1)·dilation before and none after"),
+        ("sampling of a normal distribution", "reparameterize"),
+    ];
 
     #[test]
     fn quantities_have_a_unit_that_fits() {
