@@ -88,7 +88,7 @@ pub static INFO: OpInfo<AvgPool2dAdjoint> = OpInfo {
     sample: |d| {
         let (pool, shape) = sample(d);
         let op = AvgPool2dAdjoint { pool, size: [shape[1], shape[2]], count_include_pad: d.choice(2) == 0 };
-        Sample::new(op, [Input::new(pool.out_shape("avg_pool2d", &shape).to_vec())])
+        Sample::new(op, [Input::new(pool.out_shape("avg_pool2d", &shape))])
     },
     standard: |_| {
         let op = AvgPool2dAdjoint { pool: Pool2d::new([2, 2]), size: [64, 64], count_include_pad: true };
