@@ -93,7 +93,7 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "embedding" => x[0].embedding(&ids[0]),
         "erf" => x[0].erf(),
         "exp" => x[0].exp(),
-        "expand" => x[0].expand(&c.sizes("shape")),
+        "expand" => x[0].expand(c.sizes("shape")),
         "expm1" => x[0].expm1(),
         "flip" => x[0].flip(&c.axes("axes")),
         "gated_tanh" => x[0].gated_tanh(&x[1]),
