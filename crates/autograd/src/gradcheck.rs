@@ -1,7 +1,7 @@
 //! `gradcheck`: the gradient of anything, against central differences in f64.
 
 use crate::node::traced;
-use crate::replay::{leaf_values, replay};
+use crate::replay::{leaf_name, leaf_values, replay};
 use crate::sweep::gradients_keeping_graph;
 use crate::var::Var;
 use glassbox_tensor::Tensor;
@@ -72,7 +72,7 @@ pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), Str
             if (numeric - analytic).abs() > allowed || !(numeric - analytic).is_finite() {
                 let leaf = match input_ids.iter().position(|input| *input == id) {
                     Some(which) => format!("input {which}"),
-                    None => "a parameter".to_string(),
+                    None => leaf_name(&y, id).map_or("a parameter".to_string(), |name| format!("parameter {name}")),
                 };
                 let along = if alone { format!("element {d}") } else { format!("random direction {d}") };
                 return Err(format!(
@@ -194,6 +194,8 @@ mod tests {
         assert!(gradcheck(|x| (&w().exp() * &x[0]).sum_all(), &x).is_ok());
         let error = gradcheck(|x| (&apply(Wrong, [&w()]) * &x[0]).sum_all(), &x).unwrap_err();
         assert!(error.contains("a parameter (shape [3]), element 0"), "{error}");
+        let error = gradcheck(|x| (&apply(Wrong, [&w().named("fc.bias")]) * &x[0]).sum_all(), &x).unwrap_err();
+        assert!(error.contains("parameter fc.bias (shape [3]), element 0"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub(crate) fn leaf_values(y: &Var) -> BTreeMap<LeafId, ArrayD<f64>> {
     values
 }
 
+/// What a leaf of the graph is called, if it has a name.
+pub(crate) fn leaf_name(y: &Var, id: LeafId) -> Option<String> {
+    let nodes = y.node().map(ancestors).unwrap_or_default();
+    let of_id = |content: &Content| matches!(content, Content::Leaf(leaf) if *leaf == id);
+    nodes.iter().filter(|node| of_id(&node.content.borrow())).find_map(|node| node.name()).map(|name| name.to_string())
+}
+
 /// The value of `y` in f64, where the leaves have these values. `y` was recorded under [`traced`](crate::node::traced). With
 /// `surrogates`, an operation whose gradient is not its derivative is replaced by the function whose derivative it is.
 ///

@@ -45,13 +45,10 @@ fn attributes(item: &Item) -> String {
         (_, None) => item.what().to_string(),
     };
     let label = format!("label=\"{title}\\n{:?}\"", item.shape);
-    match &item.kind {
-        Kind::Leaf => format!("{label}, fillcolor=\"#dff2df\""),
-        Kind::Op(op, value) => {
-            let tooltip = [value, op.formula(), op.gradient()].map(escaped).join("\\n");
-            format!("{label}, tooltip=\"{tooltip}\"")
-        }
-        Kind::Consumed => format!("{label}, style=dotted"),
+    match item.formulas() {
+        Some(formulas) => format!("{label}, tooltip=\"{}\"", formulas.map(|text| escaped(&text)).join("\\n")),
+        None if matches!(item.kind, Kind::Leaf) => format!("{label}, fillcolor=\"#dff2df\""),
+        None => format!("{label}, style=dotted"),
     }
 }
 

@@ -8,7 +8,7 @@ pub use dot::graph_dot;
 pub use svg::{GraphTooLarge, graph_svg};
 
 use crate::info::Cost;
-use crate::node::{Content, Node};
+use crate::node::{Content, Node, Record};
 use crate::registry::OpEntry;
 use crate::sweep::ancestors;
 use crate::var::Var;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// One node of a graph, as all pictures show it.
 pub(crate) struct Item {
+    node: Rc<Node>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) shape: Dims,
     pub(crate) kind: Kind,
@@ -27,8 +28,7 @@ pub(crate) struct Item {
 
 pub(crate) enum Kind {
     Leaf,
-    /// With the operation's value, as Rust prints it.
-    Op(&'static dyn OpEntry, String),
+    Op(&'static dyn OpEntry),
     Consumed,
 }
 
@@ -44,8 +44,19 @@ impl Item {
     pub(crate) fn what(&self) -> &'static str {
         match self.kind {
             Kind::Leaf => "leaf",
-            Kind::Op(op, _) => op.name(),
+            Kind::Op(op) => op.name(),
             Kind::Consumed => "consumed by backward",
+        }
+    }
+
+    /// What there is to know of an operation: its value as Rust prints it, and its formulas.
+    pub(crate) fn formulas(&self) -> Option<[String; 3]> {
+        match &*self.node.content.borrow() {
+            Content::Op(Record { applied, .. }) => {
+                let op = applied.entry();
+                Some([applied.describe(), op.formula().to_string(), op.gradient().to_string()])
+            }
+            _ => None,
         }
     }
 
@@ -69,10 +80,10 @@ pub(crate) fn list(root: &Rc<Node>) -> Vec<Item> {
                     Some(from) => Source::Node(numbers[&from.id]),
                     None => Source::Constant(edge.shape),
                 }));
-                Kind::Op(record.applied.entry(), record.applied.describe())
+                Kind::Op(record.applied.entry())
             }
         };
-        Item { name: node.name(), shape: node.shape, kind, inputs }
+        Item { node: node.clone(), name: node.name(), shape: node.shape, kind, inputs }
     };
     nodes.iter().map(item).collect()
 }
@@ -97,7 +108,7 @@ pub fn graph_text(y: &Var) -> String {
     let items = list(root);
     let line = |(number, item): (usize, &Item)| {
         let mut line = format!("%{number} = {}", item.what());
-        if let Kind::Op(..) = item.kind {
+        if let Kind::Op(_) = item.kind {
             let input = |source: &Source| match source {
                 Source::Node(from) => items[*from].called(*from),
                 Source::Constant(shape) => format!("constant {shape:?}"),

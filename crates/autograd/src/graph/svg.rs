@@ -128,11 +128,12 @@ impl Picture {
         };
         text.extend(item.name.as_deref().map(str::to_string));
         text.push(format!("{:?}", item.shape));
-        let (fill, tip) = match &item.kind {
-            Kind::Leaf => ("#dff2df", "leaf".to_string()),
-            Kind::Op(op, value) => ("#eef3fb", [value, op.formula(), op.gradient()].join("\n")),
-            Kind::Consumed => ("#eee", String::new()),
+        let fill = match &item.kind {
+            Kind::Leaf => "#dff2df",
+            Kind::Op(_) => "#eef3fb",
+            Kind::Consumed => "#eee",
         };
+        let tip = item.formulas().map_or(item.what().to_string(), |formulas| formulas.join("\n"));
         Self { text, fill, dashed: false, tip }
     }
 

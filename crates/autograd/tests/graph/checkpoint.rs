@@ -226,3 +226,87 @@ fn a_deep_checkpoint_needs_no_stack() {
     }
     assert_eq!(y.sum_all().backward().of(&x).to_vec()[0], f32::INFINITY); // 2¹⁰⁰⁰⁰⁰
 }
+
+/// Programs and cuts drawn by chance: values are used across the borders of checkpoints, which lie beside and inside one
+/// another.
+mod drawn {
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (self.0 >> 33) as usize % n
+        }
+    }
+
+    /// An operation and the values that it reads.
+    type Step = (usize, [usize; 2]);
+
+    fn program(inputs: usize, steps: usize, random: &mut Random) -> Vec<Step> {
+        let mut reach = |at: usize| (inputs + at).saturating_sub(1 + random.below(6));
+        (0..steps).map(|at| (reach(at) * 7 + at, [reach(at), reach(at)])).collect()
+    }
+
+    fn compute((kind, [a, b]): Step, values: &[Var]) -> Var {
+        let (a, b) = (&values[a], &values[b]);
+        match kind % 6 {
+            0 => a * b,
+            1 => a + b,
+            2 => a.tanh(),
+            3 => a.sigmoid(),
+            4 => a.matmul(b),
+            _ => &(a + &b.detach()) * 0.5,
+        }
+    }
+
+    fn run(program: &[Step], values: &mut Vec<Var>, cuts: &mut Option<Random>) {
+        let half = match cuts {
+            Some(random) if program.len() > 1 => 1 + random.below(program.len() - 1),
+            _ => return program.iter().for_each(|step| values.push(compute(*step, values).tanh())),
+        };
+        for part in [&program[..half], &program[half..]] {
+            if cuts.as_mut().is_some_and(|random| random.below(2) == 0) {
+                checkpoint(|| run(part, values, cuts));
+            } else {
+                run(part, values, cuts);
+            }
+        }
+    }
+
+    /// Every gradient's bits: of the first order, or of a penalty on that.
+    fn gradients(program: &[Step], mut cuts: Option<Random>, second: bool) -> Vec<Vec<u32>> {
+        let inputs: Vec<Var> = (0..3).map(|i| Var::input(Tensor::randn([2, 2], Key::new(i)))).collect();
+        let mut values = inputs.clone();
+        run(program, &mut values, &mut cuts);
+        let loss = values.iter().rev().take(3).map(|v| v.square().sum_all()).reduce(|a, b| &a + &b).unwrap();
+        drop(values);
+        let loss = match second {
+            false => loss,
+            true => {
+                let g = grad(&loss, &inputs.iter().collect::<Vec<_>>());
+                &g.iter().map(|g| g.square().sum_all()).reduce(|a, b| &a + &b).unwrap() + &loss
+            }
+        };
+        let grads = loss.backward();
+        inputs.iter().map(|x| grads.get(x.leaf_id().unwrap()).map(bits).unwrap_or_default()).collect()
+    }
+
+    #[test]
+    fn every_bit_of_every_gradient_is_that_without_checkpoints() {
+        for seed in 0..150 {
+            let random = &mut Random(seed);
+            let steps = 3 + random.below(25);
+            let program = program(3, steps, random);
+            for second in [false, true] {
+                let plain = gradients(&program, None, second);
+                assert!(plain.iter().any(|g| g.iter().any(|bits| f32::from_bits(*bits) != 0.0)));
+                for cut in 0..3 {
+                    let cuts = Some(Random(1000 * seed + cut));
+                    assert_eq!(gradients(&program, cuts, second), plain, "seed {seed}, cut {cut}, second: {second}");
+                }
+            }
+        }
+    }
+}
