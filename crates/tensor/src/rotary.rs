@@ -84,7 +84,10 @@ impl Rotary {
         Rotary { positions: Ids::from_vec(positions, [rows.numel()]), cos, sin, ..*self }
     }
 
-    /// θ of a pair in a row of the table, in radians.
+    /// θ of a pair in a row of the table, in radians: p·base^(−2·pair/D).
+    ///
+    /// # Panics
+    /// When the table has no such row.
     pub fn angle(&self, row: usize, pair: usize) -> f64 {
         angle(self.positions.as_slice()[row], pair, self.dim(), self.base)
     }
@@ -118,7 +121,15 @@ fn angle(position: u32, pair: usize, dim: usize, base: f64) -> f64 {
 }
 
 impl Tensor {
-    /// Rows (…, T, D) turned by the angles of their positions: row t by row `offset` + t of the table.
+    /// Rows (…, T, D) turned by the angles of their positions, row t by row `offset` + t of the table: each pair (x₁, x₂) becomes
+    /// (x₁·cos θ − x₂·sin θ, x₁·sin θ + x₂·cos θ), within γ₃·(|x₁| + |x₂|) (Su et al. 2021, equation 34).
+    ///
+    /// ```
+    /// use glassbox_tensor::{Rotary, RotaryLayout, assert_close, tensor};
+    /// let table = Rotary::new(4, 4, 100.0, RotaryLayout::Interleaved); // θ = p and p/10 for the two pairs
+    /// let y = tensor![[1., 0., 1., 0.]].rotary(&table, 3);
+    /// assert_close!(y, tensor![[3f32.cos(), 3f32.sin(), 0.3f32.cos(), 0.3f32.sin()]]);
+    /// ```
     ///
     /// # Panics
     /// When there are fewer than two axes, D is not the table's, or the table ends too soon.
@@ -127,7 +138,14 @@ impl Tensor {
         self.rotate(table, offset, false)
     }
 
-    /// [`rotary`](Self::rotary) by the angles taken negative: the inverse, and the way of its gradient.
+    /// [`rotary`](Self::rotary) by −θ: its inverse, and the way that its gradient takes.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Rotary, RotaryLayout, assert_close, tensor};
+    /// let table = Rotary::new(8, 2, 10000.0, RotaryLayout::Halves);
+    /// let x = tensor![[1., 2.], [3., 4.]];
+    /// assert_close!(x.rotary(&table, 5).rotary_back(&table, 5), x, 1e-6);
+    /// ```
     ///
     /// # Panics
     /// As [`rotary`](Self::rotary).

@@ -9,7 +9,8 @@
 //! 3. A block which none of the tile's queries sees is skipped, and inside a block the panels of keys beyond what they see: causal attention costs
 //!    half.
 //! 4. Keys are packed (transposed) once for all the tiles of a task; values are read where they lie.
-//! 5. Tiles don't skip single keys: a hidden one has weight 0, and 0·v is 0 unless v is infinite or NaN. So where something is
+//! 5. A single query, the newest token of a text, reads the keys where they lie. Heads that share their keys are queries of one head then.
+//! 6. Tiles don't skip single keys: a hidden one has weight 0, and 0·v is 0 unless v is infinite or NaN. So where something is
 //!    hidden the values are looked through first, and heads with such a v are left to `naive.rs`.
 
 use super::naive;
@@ -126,7 +127,8 @@ impl Kernel for Run<'_> {
         let seen = p.seen_by(&rows);
         for start in (seen.start - seen.start % KEYS..seen.end).step_by(KEYS) {
             let keys = start..p.keys().min(start + KEYS);
-            let kt = Right::transposed(s, k.block(start, 0, keys.len(), k.cols()), packed);
+            let k = k.block(start, 0, keys.len(), k.cols());
+            let kt = if rows.len() == 1 { Right::transposed_in_place(k) } else { Right::transposed(s, k, packed) };
             let v = Right::in_place(s, v.block(start, 0, keys.len(), v.cols()), tail);
             let block = Block { problem: p, b, h, keys, kt };
             for r in (0..tiles.count).map(|t| tiles.range(t)) {

@@ -65,7 +65,25 @@ use crate::shape::broadcast;
 use crate::tensor::Tensor;
 use problem::{Heads, Mask, Problem};
 
-/// One call of attention: what it reads. The mathematics and the bounds stand at the head of the [module](self).
+/// One call of attention: what it reads. For each batch b, head h and query i,
+///
+/// x(j) = scale·q(i)·k(j) + mask(i, j),   w = softmax(x) over the keys j that the query sees,   y(i) = Σ w(j)·v(j)
+///
+/// with k and v of head ⌊h·Hkv/H⌋. The T × S weights are never held. `crates/tensor/src/attention/mod.rs` derives how far y may be off; it is
+/// `Var::attention` that most callers want.
+///
+/// ```
+/// use glassbox_tensor::{Attention, Sight, Tensor, assert_close, tensor};
+/// let head = |rows: Tensor| rows.reshape([1, 1, 2, 2]); // one batch, one head, two rows of two
+/// let (q, k) = (head(tensor![[0., 0.], [0., 0.]]), head(tensor![[1., 0.], [0., 1.]]));
+/// let v = head(tensor![[2., 4.], [6., 8.]]);
+/// let causal = Attention { q: &q, k: &k, v: &v, mask: None, sight: Sight::CAUSAL, scale: 1.0 };
+/// let (y, logsumexp) = causal.forward();
+/// assert_close!(y, head(tensor![[2., 4.], [4., 6.]])); // the first query sees one key, the second weighs two alike
+/// assert_close!(logsumexp.reshape([2]), tensor![0., 2f32.ln()]);
+/// let [_, _, dv, _] = causal.backward(&y, &logsumexp, &head(Tensor::ones([2, 2])), [false, false, true, false]);
+/// assert_close!(dv.unwrap(), head(tensor![[1.5, 1.5], [0.5, 0.5]]));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Attention<'a> {
     /// Queries (B, H, T, D).
@@ -83,7 +101,8 @@ pub struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// y (B, H, T, Dv), and the logsumexp of each query's scores (B, H, T), which [`backward`](Self::backward) wants: ∞ for a query that sees nothing.
+    /// y (B, H, T, Dv), and the logsumexp of each query's scores, L = ln Σ e^x, of shape (B, H, T), which [`backward`](Self::backward)
+    /// wants: ∞ for a query that sees nothing.
     ///
     /// # Panics
     /// When shapes don't fit together.
@@ -93,7 +112,10 @@ impl Attention<'_> {
         let (shape, dv) = (self.q.shape(), self.v.shape()[3]);
         let mut y = Tensor::for_overwrite(&[shape[0], shape[1], shape[2], dv]);
         let mut logsumexp = Tensor::for_overwrite(&shape[..3]);
-        self.with_problem(|p| forward::forward(p, y.make_mut(), logsumexp.make_mut()));
+        self.with_problem(|p| {
+            let p = p.with_heads_as_queries().unwrap_or(*p);
+            forward::forward(&p, y.make_mut(), logsumexp.make_mut());
+        });
         (y, logsumexp)
     }
 

@@ -80,9 +80,11 @@ pub(super) struct Problem<'a> {
 }
 
 impl Problem<'_> {
+    /// B.
     pub fn batch(&self) -> usize {
         self.q.shape[0]
     }
+    /// H.
     pub fn heads(&self) -> usize {
         self.q.shape[1]
     }
@@ -97,6 +99,29 @@ impl Problem<'_> {
     /// How many heads of queries share a head of keys.
     pub fn group(&self) -> usize {
         self.heads() / self.k.shape[1].max(1)
+    }
+
+    /// Of one query for each head and several heads for each head of keys, the same with these heads as queries of one: their keys
+    /// are then read once for all of them. `None` for others.
+    pub fn with_heads_as_queries(&self) -> Option<Self> {
+        let (group, seen) = (self.group(), self.seen_by(&(0..1)));
+        if self.queries() != 1 || group <= 1 || seen.is_empty() {
+            return None;
+        }
+        let merged = |[b, h, _, c]: [usize; 4]| [b, h * group, h, c]; // strides
+        let mut p = *self;
+        p.q.shape = [self.batch(), self.heads() / group, group, self.q.shape[3]];
+        p.q.strides = merged(self.q.strides);
+        // All of them see the same keys.
+        for x in [&mut p.k, &mut p.v].into_iter().filter(|x| !x.shape.contains(&0)) {
+            x.data = &x.data[seen.start * x.strides[2]..];
+        }
+        (p.k.shape[2], p.v.shape[2], p.sight) = (seen.len(), seen.len(), Sight::ALL);
+        if let Some(mask) = &mut p.mask {
+            mask.data = &mask.data[seen.start * mask.strides[3]..];
+            mask.strides = merged(mask.strides);
+        }
+        Some(p)
     }
 
     /// Multiply-adds of one matrix product over all pairs of a query and a key, in units of [`parallel`](crate::parallel)'s

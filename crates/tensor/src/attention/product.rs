@@ -3,9 +3,9 @@
 //! Of the five products of a block (scores, weights·v, and three more on the way back) every left side is read where it
 //! lies, transposed or not: a tile takes it number by number. A right side is read by whole vectors along its rows; where these
 //! lie in one piece, as those of v do, it stays where it is as well, and only kᵀ and a last panel of less than a vector are
-//! packed.
+//! packed. A single row on the left, the newest token of a text, would use a packed panel once: it has kernels of its own.
 
-use crate::gemm::{MatMut, MatRef, Source, Tile, TileShape, pack_panel, tile_fn};
+use crate::gemm::{Epilogue, MatMut, MatRef, Source, Tile, TileShape, columns_at_once, pack_panel, row_times, tile_fn};
 use crate::simd::Simd;
 use std::ops::Range;
 
@@ -20,6 +20,8 @@ pub(super) struct Right<'a> {
     step: usize,
     /// The last panel, where it is packed apart.
     tail: Option<&'a [f32]>,
+    /// All of it where it lies, for a single row on the left.
+    whole: Option<MatRef<'a>>,
 }
 
 const fn tile_shape<S: Simd>() -> TileShape {
@@ -41,7 +43,13 @@ impl<'a> Right<'a> {
             let panel = x.block(j, 0, nr.min(x.rows() - j), depth);
             pack_panel(s, panel, nr, &mut buffer[j * depth..][..nr * depth]);
         }
-        Right { depth, cols: x.rows(), panels: buffer, apart: nr * depth, step: nr, tail: None }
+        Right { depth, cols: x.rows(), panels: buffer, apart: nr * depth, step: nr, tail: None, whole: None }
+    }
+
+    /// xᵀ where it lies: for single rows on the left.
+    #[inline(always)]
+    pub fn transposed_in_place(x: MatRef<'a>) -> Self {
+        Right { depth: x.cols(), cols: x.rows(), panels: &[], apart: 0, step: 0, tail: None, whole: Some(x.t()) }
     }
 
     /// Floats that [`in_place`](Self::in_place) needs at a depth.
@@ -61,7 +69,7 @@ impl<'a> Right<'a> {
             pack_panel(s, x.block(0, cols - rest, depth, rest).t(), nr, buffer);
             &*buffer
         });
-        Right { depth, cols, panels: x.data(), apart: nr, step: x.row_stride(), tail }
+        Right { depth, cols, panels: x.data(), apart: nr, step: x.row_stride(), tail, whole: Some(x) }
     }
 }
 
@@ -90,6 +98,9 @@ pub(super) fn multiply<S: Simd>(
     let from = cols.start - cols.start % nr;
     if rows == 0 || cols.is_empty() {
         return (from, from);
+    }
+    if let (1, Some(b)) = (rows, &b.whole) {
+        return (from, one_row(s, a, b.block(k0, 0, k, b.cols()), cols, c.row_mut(0), add));
     }
     let mut end = from;
     for j in (from..cols.end).step_by(nr) {
@@ -123,4 +134,16 @@ pub(super) fn multiply<S: Simd>(
         unsafe { tile_fn::<S>(rows, width, source)(s, tile) };
     }
     (from, end)
+}
+
+/// [`multiply`] for a single row; returns the end of the columns, up to whole vectors.
+#[inline(always)]
+fn one_row<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, cols: Range<usize>, c: &mut [f32], add: bool) -> usize {
+    let epilogue = Epilogue { accumulate: add, ..Epilogue::default() };
+    let at_once = columns_at_once(&b).expect("rows or columns in one piece");
+    for j in cols.clone().step_by(at_once) {
+        let end = cols.end.min(j + at_once);
+        row_times(s, a, b.block(0, j, a.cols(), end - j), &mut c[j..end], &epilogue);
+    }
+    cols.end.next_multiple_of(S::LANES).min(c.len())
 }

@@ -72,6 +72,7 @@ pub(crate) use meeting::in_phases;
 pub(crate) use pack::pack_panel;
 pub(crate) use parallel::serial_threshold;
 pub(crate) use part::SharedMut;
+pub(crate) use row::{columns_at_once, row_times};
 pub(crate) use scratch::with_scratch;
 pub(crate) use tile::{LINE, Source, Through, Tile, prefetch, tile_fn};
 

@@ -19,7 +19,7 @@ const PASS: usize = 8;
 const TRANSPOSED_RUN: usize = 128;
 
 /// How many columns of C [`row_times`] should be given at a time; `None` where B has no unit stride and must be packed.
-pub(super) fn columns_at_once(b: &MatRef<'_>) -> Option<usize> {
+pub(crate) fn columns_at_once(b: &MatRef<'_>) -> Option<usize> {
     match (b.row_stride(), b.col_stride()) {
         (_, 1) => Some(RUN),
         (1, _) => Some(TRANSPOSED_RUN),
@@ -29,7 +29,7 @@ pub(super) fn columns_at_once(b: &MatRef<'_>) -> Option<usize> {
 
 /// `c = x·B` with x the only row of `a`, then the epilogue, whose bias belongs to these columns. At most
 /// [`columns_at_once`] columns.
-pub(super) fn row_times<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32], epilogue: &Epilogue<'_>) {
+pub(crate) fn row_times<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32], epilogue: &Epilogue<'_>) {
     debug_assert!(a.rows() == 1 && a.cols() == b.rows() && b.cols() == c.len());
     if b.col_stride() == 1 {
         s.enter(RowMajor { a, b, c, epilogue });
