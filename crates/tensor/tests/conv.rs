@@ -123,7 +123,7 @@ fn check(case: &Case, offset: usize) {
     let of = |x: f32, y: f32| f64::from(x) * f64::from(y);
     let bias = case.bias.then_some(&b);
 
-    let y = x.conv2d(&w, bias, &case.options);
+    let y = x.conv2d(&w, bias, case.options);
     assert_eq!(y.shape(), y_shape);
     let plane = y_shape[2] * y_shape[3];
     let expected = sums(y.numel(), |add| {
@@ -135,13 +135,13 @@ fn check(case: &Case, offset: usize) {
     within("forward", case, &y, &expected, case.terms() + usize::from(case.bias));
 
     if case.size[0] * case.size[1] > 0 {
-        let dx = dy.conv_transpose2d(&w, None, &case.transposed());
+        let dx = dy.conv_transpose2d(&w, None, case.transposed());
         assert_eq!(dx.shape(), case.x_shape(), "{case:?}");
         let expected = sums(dx.numel(), |add| case.products(|x, w, y| add(x, of(dys[y], ws[w]))));
         within("transposed", case, &dx, &expected, case.channels[1] * case.kernel[0] * case.kernel[1]);
     }
 
-    let dw = x.conv2d_weight(&dy, case.kernel, &case.options);
+    let dw = x.conv2d_weight(&dy, case.kernel, case.options);
     assert_eq!(dw.shape(), case.w_shape());
     let expected = sums(dw.numel(), |add| case.products(|x, w, y| add(w, of(dys[y], xs[x]))));
     within("weights", case, &dw, &expected, case.images * plane);
@@ -261,9 +261,9 @@ fn whole_numbers_are_exact() {
             });
             for isa in Isa::available() {
                 isa.with(|| {
-                    assert_eq!(x.conv2d(&w, None, &case.options).to_vec(), sums[0]);
-                    assert_eq!(dy.conv_transpose2d(&w, None, &case.transposed()).to_vec(), sums[1]);
-                    assert_eq!(x.conv2d_weight(&dy, [3, 3], &case.options).to_vec(), sums[2]);
+                    assert_eq!(x.conv2d(&w, None, case.options).to_vec(), sums[0]);
+                    assert_eq!(dy.conv_transpose2d(&w, None, case.transposed()).to_vec(), sums[1]);
+                    assert_eq!(x.conv2d_weight(&dy, [3, 3], case.options).to_vec(), sums[2]);
                 });
             }
         }
@@ -275,9 +275,9 @@ fn bits(case: &Case) -> Vec<u32> {
     let (x, w) = (numbers(&case.x_shape(), 1, 0), numbers(&case.w_shape(), 2, 0));
     let (dy, b) = (numbers(&case.y_shape(), 3, 0), numbers(&case.y_shape()[1..2], 4, 0));
     let products = [
-        x.conv2d(&w, Some(&b), &case.options),
-        dy.conv_transpose2d(&w, None, &case.transposed()),
-        x.conv2d_weight(&dy, case.kernel, &case.options),
+        x.conv2d(&w, Some(&b), case.options),
+        dy.conv_transpose2d(&w, None, case.transposed()),
+        x.conv2d_weight(&dy, case.kernel, case.options),
     ];
     products.iter().flat_map(|p| p.to_vec()).map(f32::to_bits).collect()
 }
@@ -312,14 +312,14 @@ fn an_image_does_not_depend_on_the_others_and_a_pixelwise_convolution_is_a_produ
     for isa in Isa::available() {
         isa.with(|| {
             let (x, w) = (numbers(&[5, 30, 14, 14], 1, 0), numbers(&[40, 30, 3, 3], 2, 0));
-            let all = x.conv2d(&w, None, &Conv2dOptions::padded(1));
-            let one = x.narrow(0, 3, 1).conv2d(&w, None, &Conv2dOptions::padded(1));
+            let all = x.conv2d(&w, None, Conv2dOptions::padded(1));
+            let one = x.narrow(0, 3, 1).conv2d(&w, None, Conv2dOptions::padded(1));
             assert_eq!(all.narrow(0, 3, 1), one);
             // Two ways to the same sums: as a product, and through the window of a padded image.
             let w = numbers(&[40, 30, 1, 1], 2, 0);
             let product = w.reshape([40, 30]).matmul(&x.reshape([5, 30, 196])).reshape([5, 40, 14, 14]);
-            assert_eq!(x.conv2d(&w, None, &Conv2dOptions::default()), product);
-            let padded = x.conv2d(&w, None, &Conv2dOptions::padded(1));
+            assert_eq!(x.conv2d(&w, None, Conv2dOptions::default()), product);
+            let padded = x.conv2d(&w, None, Conv2dOptions::padded(1));
             assert_eq!(padded.narrow(2, 1, 14).narrow(3, 1, 14), product);
         });
     }
@@ -346,9 +346,9 @@ fn a_nan_stays_in_its_window_and_an_infinite_weight_meets_the_padding() {
                         reached[1][x] |= y == py;
                         reached[2][w] |= x == px || y == py;
                     });
-                    let y = x.conv2d(&w, None, &case.options);
-                    let dx = dy.conv_transpose2d(&w, None, &case.transposed());
-                    let dw = x.conv2d_weight(&dy, [3, 3], &case.options);
+                    let y = x.conv2d(&w, None, case.options);
+                    let dx = dy.conv_transpose2d(&w, None, case.transposed());
+                    let dw = x.conv2d_weight(&dy, [3, 3], case.options);
                     for (found, reached) in [y, dx, dw].iter().zip(&reached) {
                         // 0 · ∞ is NaN too; in the weights' gradient ∞ · 1 is ∞
                         for (at, (x, &reached)) in found.to_vec().iter().zip(reached).enumerate() {
@@ -359,7 +359,7 @@ fn a_nan_stays_in_its_window_and_an_infinite_weight_meets_the_padding() {
             }
             let (x, mut w) = (Tensor::ones([1, 1, 4, 4]), Tensor::zeros([1, 1, 3, 3]));
             w.make_mut()[0] = f32::INFINITY; // above on the left
-            let y = x.conv2d(&w, None, &Conv2dOptions::padded(1));
+            let y = x.conv2d(&w, None, Conv2dOptions::padded(1));
             for (at, y) in y.to_vec().into_iter().enumerate() {
                 if at / 4 == 0 || at % 4 == 0 { assert!(y.is_nan()) } else { assert_eq!(y, f32::INFINITY) }
             }
@@ -370,21 +370,20 @@ fn a_nan_stays_in_its_window_and_an_infinite_weight_meets_the_padding() {
 #[test]
 fn nothing_in_gives_nothing_or_the_bias_out() {
     let w = Tensor::ones([2, 3, 3, 3]);
-    let empty = Tensor::ones([0, 3, 5, 5]).conv2d(&w, None, &Conv2dOptions::default());
+    let empty = Tensor::ones([0, 3, 5, 5]).conv2d(&w, None, Conv2dOptions::default());
     assert_eq!(empty.shape(), [0, 2, 3, 3]);
-    let dw = Tensor::ones([0, 3, 5, 5]).conv2d_weight(&empty, [3, 3], &Conv2dOptions::default());
+    let dw = Tensor::ones([0, 3, 5, 5]).conv2d_weight(&empty, [3, 3], Conv2dOptions::default());
     assert_eq!(dw, Tensor::zeros([2, 3, 3, 3]));
     let bias = Tensor::from_vec(vec![1.0, 2.0], [2]);
-    let y = Tensor::ones([1, 0, 2, 2]).conv2d(&Tensor::ones([2, 0, 1, 1]), Some(&bias), &Conv2dOptions::padded(1));
+    let y = Tensor::ones([1, 0, 2, 2]).conv2d(&Tensor::ones([2, 0, 1, 1]), Some(&bias), Conv2dOptions::padded(1));
     assert_eq!(y.shape(), [1, 2, 4, 4]);
     assert!(y.to_vec().iter().enumerate().all(|(at, &y)| y == if at < 16 { 1.0 } else { 2.0 }));
     // Nothing of an image but its padding.
-    let y = Tensor::ones([1, 3, 0, 2]).conv2d(&w, Some(&bias), &Conv2dOptions::padded(2));
+    let y = Tensor::ones([1, 3, 0, 2]).conv2d(&w, Some(&bias), Conv2dOptions::padded(2));
     assert_eq!((y.shape(), y.at([0, 1, 1, 1])), (&[1, 2, 2, 4][..], 2.0));
     // A stride beyond the kernel: between the taps lies the bias alone.
     let options = ConvTranspose2dOptions { stride: [3, 2], ..Default::default() };
-    let y =
-        Tensor::ones([1, 1, 2, 2]).conv_transpose2d(&Tensor::ones([1, 1, 1, 1]), Some(&Tensor::ones([1])), &options);
+    let y = Tensor::ones([1, 1, 2, 2]).conv_transpose2d(&Tensor::ones([1, 1, 1, 1]), Some(&Tensor::ones([1])), options);
     assert_eq!(y.to_vec(), [2., 1., 2., 1., 1., 1., 1., 1., 1., 2., 1., 2.]);
 }
 
@@ -392,11 +391,11 @@ fn nothing_in_gives_nothing_or_the_bias_out() {
 fn sequences_are_images_of_height_one() {
     let (x, w, b) = (numbers(&[2, 6, 50], 1, 0), numbers(&[8, 3, 4], 2, 0), numbers(&[8], 3, 0));
     let options = Conv1dOptions { stride: 3, padding: (2, 5), dilation: 2, groups: 2 };
-    let y = x.conv1d(&w, Some(&b), &options);
+    let y = x.conv1d(&w, Some(&b), options);
     assert_eq!(y.shape(), [2, 8, 17]);
-    assert_eq!(y, x.unsqueeze(2).conv2d(&w.unsqueeze(2), Some(&b), &options.as_2d()).reshape(y.shape()));
+    assert_eq!(y, x.unsqueeze(2).conv2d(&w.unsqueeze(2), Some(&b), options.as_2d()).reshape(y.shape()));
     let options = ConvTranspose1dOptions { stride: 3, padding: (2, 5), output_padding: 1, dilation: 2, groups: 2 };
-    let x = y.conv_transpose1d(&w, None, &options);
+    let x = y.conv_transpose1d(&w, None, options);
     assert_eq!(x.shape(), [2, 6, 49]);
     assert_eq!(
         &*conv_transpose2d_shape(&[2, 8, 1, 17], &[8, 3, 1, 4], None, &options.as_2d()),
@@ -405,10 +404,10 @@ fn sequences_are_images_of_height_one() {
     );
     // Causal: an output does not see what comes after it.
     let (mut x, w) = (numbers(&[1, 2, 20], 1, 0), numbers(&[2, 2, 3], 2, 0));
-    let before = x.conv1d(&w, None, &Conv1dOptions::causal(3, 2));
+    let before = x.conv1d(&w, None, Conv1dOptions::causal(3, 2));
     assert_eq!(before.shape(), [1, 2, 20]);
     x.make_mut()[12] = 9.0;
-    let after = x.conv1d(&w, None, &Conv1dOptions::causal(3, 2));
+    let after = x.conv1d(&w, None, Conv1dOptions::causal(3, 2));
     let changed: Vec<usize> = (0..20).filter(|&t| before.at([0, 0, t]) != after.at([0, 0, t])).collect();
     assert_eq!(changed, [12, 14, 16]);
 }

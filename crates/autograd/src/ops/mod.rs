@@ -41,6 +41,9 @@ operations! {
     cat
     clamp
     compare
+    conv2d
+    conv2d_weight
+    conv_transpose2d
     cos
     cross_entropy
     cumsum

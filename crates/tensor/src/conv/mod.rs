@@ -21,7 +21,8 @@
 //!
 //! Padding is zeros, which are multiplied like any other element: an infinite weight gives NaN where it meets padding. An
 //! element of x reaches the outputs whose windows hold it, even where a weight is zero (0 · NaN is NaN), and no others.
-//! A transposed convolution multiplies each input by each weight once, and what would lie between the inputs by nothing.
+//! So it is in the gradient of the weights, where dy meets the padding, and in a transposed convolution: a tap that falls
+//! beside x multiplies a zero. What would lie between the inputs of a transposed convolution with a stride is multiplied by nothing.
 
 mod correlate;
 mod cut;
@@ -67,21 +68,21 @@ impl Tensor {
     /// use glassbox_tensor::{Conv2dOptions, Tensor, tensor};
     /// let x = tensor![[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]].reshape([1, 1, 3, 3]);
     /// let w = Tensor::ones([1, 1, 2, 2]);
-    /// let y = x.conv2d(&w, None, &Conv2dOptions::default()); // (1, 1, 3, 3) * (1, 1, 2, 2) -> (1, 1, 2, 2)
+    /// let y = x.conv2d(&w, None, Conv2dOptions::default()); // (1, 1, 3, 3) * (1, 1, 2, 2) -> (1, 1, 2, 2)
     /// assert_eq!(y, tensor![[12., 16.], [24., 28.]].reshape([1, 1, 2, 2]));
     /// ```
     ///
     /// # Panics
     /// When the channels don't fit the weights or the groups, or the kernel is larger than the padded image.
     #[track_caller]
-    pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: &Conv2dOptions) -> Tensor {
-        let shape = conv2d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), options);
+    pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: Conv2dOptions) -> Tensor {
+        let shape = conv2d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), &options);
         let (x, w, b) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let (x, w, b) = (elements(&x), elements(&w), b.as_ref().map(elements));
         let mut y = Tensor::for_overwrite(&shape);
         let (&[images, channels, ..], &[outputs, _, kh, kw]) = (self.shape(), weight.shape()) else { unreachable!() };
         let groups = options.groups;
-        if is_pointwise(weight.shape(), options) {
+        if is_pointwise(weight.shape(), &options) {
             let pixels = shape[2] * shape[3];
             let a = |_| MatRef::row_major(w, outputs, channels);
             let b_of = |n: usize| MatRef::row_major(&x[n * channels * pixels..], channels, pixels);
@@ -89,7 +90,7 @@ impl Tensor {
             sgemm_batch(Isa::current(), images, a, b_of, y.make_mut(), &epilogue);
             return y;
         }
-        let [rows, cols] = axes(&self.shape()[2..], &shape[2..], &[kh, kw], options);
+        let [rows, cols] = axes(&self.shape()[2..], &shape[2..], &[kh, kw], &options);
         let (rows_of_group, channels) = (outputs / groups, channels / groups);
         let row = channels * kh * kw;
         let problem = Correlation {
@@ -115,7 +116,7 @@ impl Tensor {
     /// use glassbox_tensor::{ConvTranspose2dOptions, Tensor, tensor};
     /// let x = tensor![[1., 2.], [3., 4.]].reshape([1, 1, 2, 2]);
     /// let doubled = ConvTranspose2dOptions { stride: [2, 2], ..Default::default() };
-    /// let y = x.conv_transpose2d(&Tensor::ones([1, 1, 2, 2]), None, &doubled); // (1, 1, 2, 2) -> (1, 1, 4, 4)
+    /// let y = x.conv_transpose2d(&Tensor::ones([1, 1, 2, 2]), None, doubled); // (1, 1, 2, 2) -> (1, 1, 4, 4)
     /// let rows = tensor![[1., 1., 2., 2.], [1., 1., 2., 2.], [3., 3., 4., 4.], [3., 3., 4., 4.]];
     /// assert_eq!(y, rows.reshape([1, 1, 4, 4]));
     /// ```
@@ -123,8 +124,8 @@ impl Tensor {
     /// # Panics
     /// When the channels don't fit the weights or the groups, or the padding cuts off everything.
     #[track_caller]
-    pub fn conv_transpose2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: &ConvTranspose2dOptions) -> Tensor {
-        let shape = conv_transpose2d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), options);
+    pub fn conv_transpose2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: ConvTranspose2dOptions) -> Tensor {
+        let shape = conv_transpose2d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), &options);
         let (x, w, b) = (self.contiguous(), weight.contiguous(), bias.map(Tensor::contiguous));
         let (x, w, b) = (elements(&x), elements(&w), b.as_ref().map(elements));
         let mut y = Tensor::for_overwrite(&shape);
@@ -168,15 +169,15 @@ impl Tensor {
     /// use glassbox_tensor::{Conv2dOptions, Tensor, tensor};
     /// let x = tensor![[1., 2., 3.], [4., 5., 6.], [7., 8., 9.]].reshape([1, 1, 3, 3]);
     /// let dy = Tensor::ones([1, 1, 2, 2]);
-    /// let dw = x.conv2d_weight(&dy, [2, 2], &Conv2dOptions::default());
+    /// let dw = x.conv2d_weight(&dy, [2, 2], Conv2dOptions::default());
     /// assert_eq!(dw, tensor![[12., 16.], [24., 28.]].reshape([1, 1, 2, 2]));
     /// ```
     ///
     /// # Panics
     /// When dy is not of the shape that the convolution gives, or what [`conv2d`](Self::conv2d) refuses.
     #[track_caller]
-    pub fn conv2d_weight(&self, dy: &Tensor, kernel: [usize; 2], options: &Conv2dOptions) -> Tensor {
-        let shape = conv2d_weight_shape(self.shape(), dy.shape(), kernel, options);
+    pub fn conv2d_weight(&self, dy: &Tensor, kernel: [usize; 2], options: Conv2dOptions) -> Tensor {
+        let shape = conv2d_weight_shape(self.shape(), dy.shape(), kernel, &options);
         let (x, dy) = (self.contiguous(), dy.contiguous());
         let mut dw = Tensor::for_overwrite(&shape);
         let problem = WeightGradient {
@@ -184,7 +185,7 @@ impl Tensor {
             groups: options.groups,
             rows: shape[0] / options.groups,
             channels: shape[1],
-            axes: axes(&x.shape()[2..], &dy.shape()[2..], &kernel, options),
+            axes: axes(&x.shape()[2..], &dy.shape()[2..], &kernel, &options),
             x: elements(&x),
             dy: elements(&dy),
         };
@@ -197,16 +198,16 @@ impl Tensor {
     /// ```
     /// use glassbox_tensor::{Conv1dOptions, Tensor, tensor};
     /// let x = tensor![1., 2., 3., 4.].reshape([1, 1, 4]);
-    /// let y = x.conv1d(&Tensor::ones([1, 1, 2]), None, &Conv1dOptions::causal(2, 1)); // xₜ₋₁ + xₜ
+    /// let y = x.conv1d(&Tensor::ones([1, 1, 2]), None, Conv1dOptions::causal(2, 1)); // xₜ₋₁ + xₜ
     /// assert_eq!(y, tensor![1., 3., 5., 7.].reshape([1, 1, 4]));
     /// ```
     ///
     /// # Panics
     /// As [`conv2d`](Self::conv2d).
     #[track_caller]
-    pub fn conv1d(&self, weight: &Tensor, bias: Option<&Tensor>, options: &Conv1dOptions) -> Tensor {
-        let shape = conv1d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), options);
-        self.unsqueeze(2).conv2d(&weight.unsqueeze(2), bias, &options.as_2d()).reshape(shape)
+    pub fn conv1d(&self, weight: &Tensor, bias: Option<&Tensor>, options: Conv1dOptions) -> Tensor {
+        let shape = conv1d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), &options);
+        self.unsqueeze(2).conv2d(&weight.unsqueeze(2), bias, options.as_2d()).reshape(shape)
     }
 
     /// A transposed convolution of sequences: [`conv_transpose2d`](Self::conv_transpose2d) for x (N, C, L), w (C, O/groups, k) and b (O).
@@ -215,16 +216,16 @@ impl Tensor {
     /// use glassbox_tensor::{ConvTranspose1dOptions, Tensor, tensor};
     /// let x = tensor![1., 2.].reshape([1, 1, 2]);
     /// let doubled = ConvTranspose1dOptions { stride: 2, ..Default::default() };
-    /// let y = x.conv_transpose1d(&Tensor::ones([1, 1, 2]), None, &doubled); // (1, 1, 2) -> (1, 1, 4)
+    /// let y = x.conv_transpose1d(&Tensor::ones([1, 1, 2]), None, doubled); // (1, 1, 2) -> (1, 1, 4)
     /// assert_eq!(y, tensor![1., 1., 2., 2.].reshape([1, 1, 4]));
     /// ```
     ///
     /// # Panics
     /// As [`conv_transpose2d`](Self::conv_transpose2d).
     #[track_caller]
-    pub fn conv_transpose1d(&self, weight: &Tensor, bias: Option<&Tensor>, options: &ConvTranspose1dOptions) -> Tensor {
-        let shape = conv_transpose1d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), options);
-        self.unsqueeze(2).conv_transpose2d(&weight.unsqueeze(2), bias, &options.as_2d()).reshape(shape)
+    pub fn conv_transpose1d(&self, weight: &Tensor, bias: Option<&Tensor>, options: ConvTranspose1dOptions) -> Tensor {
+        let shape = conv_transpose1d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), &options);
+        self.unsqueeze(2).conv_transpose2d(&weight.unsqueeze(2), bias, options.as_2d()).reshape(shape)
     }
 }
 

@@ -35,6 +35,23 @@ impl Conv2dOptions {
     pub fn padded(padding: usize) -> Self {
         Self { padding: [(padding, padding); 2], ..Self::default() }
     }
+
+    /// The transposed convolution that leads from this one's outputs back to images of a size, and is its gradient.
+    ///
+    /// ```
+    /// use glassbox_tensor::Conv2dOptions;
+    /// let halved = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
+    /// // 8 and 7 are both taken to 4 by a kernel of 3; what tells them apart:
+    /// assert_eq!(halved.transposed([8, 7], [3, 3]).output_padding, [1, 0]);
+    /// ```
+    pub fn transposed(&self, image: [usize; 2], kernel: [usize; 2]) -> ConvTranspose2dOptions {
+        let Self { stride, padding, dilation, groups } = *self;
+        let rest = |a: usize| {
+            let padded = image[a] + padding[a].0 + padding[a].1;
+            (padded - dilation[a] * (kernel[a] - 1) - 1) % stride[a]
+        };
+        ConvTranspose2dOptions { stride, padding, output_padding: [rest(0), rest(1)], dilation, groups }
+    }
 }
 
 /// As [`Conv2dOptions`], for sequences.
@@ -201,7 +218,7 @@ impl Plan<'_> {
         let (channels, outputs) = (x[1], w[0]);
         assert!(
             channels.is_multiple_of(groups),
-            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; groups divide both its channels and weight's {outputs}"
+            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; groups divide both them and weight's {outputs} outputs"
         );
         assert!(
             outputs.is_multiple_of(groups),
@@ -231,7 +248,7 @@ impl Plan<'_> {
             assert!(
                 span <= padded,
                 "{op}: a kernel of {kernel} with dilation {dilation} spans {span}, but axis {} of x {x:?} has {size} + ({before} + {after}) = \
-                 {padded} with its padding; the output has (size + before + after - dilation * (kernel - 1) - 1) / stride + 1 elements",
+                 {padded} with its padding; pad more, or dilate less: the output has (size + before + after − dilation·(kernel − 1) − 1) / stride + 1 elements",
                 self.axis_name(axis)
             );
             shape.push((padded - span) / stride + 1);
@@ -249,15 +266,11 @@ impl Plan<'_> {
             channels == w[0],
             "{op}: x {x:?} has {channels} channels, but weight {w:?}, which is (C, O/groups, …), takes {}{}",
             w[0],
-            if channels == w[1] && groups == 1 {
-                "; a transposed convolution takes weight.transpose(0, 1)"
-            } else {
-                ""
-            }
+            if channels == w[1] && groups == 1 { "; weight.transpose(0, 1) would fit" } else { "" }
         );
         assert!(
             channels.is_multiple_of(groups),
-            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; with as many groups as channels each is alone"
+            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; without grouping there is 1"
         );
         let outputs = w[1] * groups;
         self.check_bias(w, bias, outputs);
@@ -276,8 +289,8 @@ impl Plan<'_> {
             let cut = before.saturating_add(after);
             assert!(
                 size > 0 && cut <= whole,
-                "{op}: axis {name} of x {x:?} has {size}, which gives (size - 1) * stride + dilation * (kernel - 1) + output_padding + 1 = {} \
-                 elements, and a padding of ({before} + {after}) cuts off more than those",
+                "{op}: axis {name} of x {x:?} has {size}, which gives (size − 1)·stride + dilation·(kernel − 1) + output_padding + 1 = {} \
+                 elements, and a padding of ({before} + {after}) cuts off more than those; pad less",
                 if size > 0 { whole } else { 0 }
             );
             shape.push(whole - cut);
