@@ -3,11 +3,18 @@
 use crate::fixture::Case;
 use glassbox_autograd::{AttentionOptions, CrossEntropyOptions, Reduction, Var};
 use glassbox_tensor::{Ids, Padding, Pool2d, Resampling, Rotary, RotaryLayout, Tensor};
+use glassbox_autograd::{AttentionOptions, Var};
+use glassbox_tensor::{
+    Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, Ids, Padding, Pool2d, Resampling,
+    Rotary, RotaryLayout, Tensor,
+};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
     match case {
         "avg_pool1d" => "avg_pool2d",
+        "conv1d" => "conv2d",
+        "conv_transpose1d" => "conv_transpose2d",
         "max_pool1d" => "max_pool2d",
         "transpose" => "permute",
         "select" | "index" | "split" | "chunk" => "narrow",
@@ -47,6 +54,23 @@ fn relation(c: &Case, a: &Var, b: &Var) -> Tensor {
     }
 }
 
+/// Padding is read for a convolution; a transposed one has its own.
+fn conv2d(c: &Case) -> Conv2dOptions {
+    let padding = match c.op.as_str() {
+        "conv2d" => c.pairs("padding").try_into().expect("two axes"),
+        _ => [(0, 0); 2],
+    };
+    Conv2dOptions { stride: c.two("stride"), padding, dilation: c.two("dilation"), groups: c.n("groups") }
+}
+
+fn conv1d(c: &Case) -> Conv1dOptions {
+    let padding = match c.op.as_str() {
+        "conv1d" => c.two("padding").into(),
+        _ => (0, 0),
+    };
+    Conv1dOptions { stride: c.n("stride"), padding, dilation: c.n("dilation"), groups: c.n("groups") }
+}
+
 fn pool(c: &Case) -> Pool2d {
     Pool2d { kernel: c.two("kernel"), stride: c.two("stride"), padding: c.two("padding") }
 }
@@ -75,6 +99,21 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "chunk" => x[0].chunk(c.n("n"), c.axis("axis")).remove(c.n("part")),
         "clamp" => x[0].clamp(c.f("low"), c.f("high")),
         "compare" => Var::constant(relation(c, &x[0], &x[1])),
+        "conv1d" => x[0].conv1d(&x[1], x.get(2), conv1d(c)),
+        "conv2d" => x[0].conv2d(&x[1], x.get(2), conv2d(c)),
+        "conv_transpose1d" => {
+            let Conv1dOptions { stride, dilation, groups, .. } = conv1d(c);
+            let (padding, output_padding) = ((c.n("padding"), c.n("padding")), c.n("output_padding"));
+            let options = ConvTranspose1dOptions { stride, padding, output_padding, dilation, groups };
+            x[0].conv_transpose1d(&x[1], x.get(2), options)
+        }
+        "conv_transpose2d" => {
+            let Conv2dOptions { stride, dilation, groups, .. } = conv2d(c);
+            let padding = c.two("padding").map(|p| (p, p));
+            let options =
+                ConvTranspose2dOptions { stride, padding, output_padding: c.two("output_padding"), dilation, groups };
+            x[0].conv_transpose2d(&x[1], x.get(2), options)
+        }
         "cos" => x[0].cos(),
         "cumsum" => x[0].cumsum(c.axis("axis")),
         "cross_entropy" => {

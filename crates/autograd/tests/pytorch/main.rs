@@ -18,6 +18,10 @@ const TOLERANCE: f64 = 1e-5;
 /// Operations that PyTorch has no counterpart of, and where they are held against something else.
 const NOT_IN_PYTORCH: &[(&str, &str)] = &[
     ("adam_step", "an optimiser's step: held against PyTorch's in the tests of nn and of vae"),
+    (
+        "conv2d_weight",
+        "it has no name of its own there: it is the gradient of conv2d and conv_transpose2d, which are compared",
+    ),
     ("gumbel_softmax", "random numbers of our own generator: distributions and the gradient in tests/sampling.rs"),
     ("logistic_sample", "random numbers of our own generator: distributions in tests/sampling.rs"),
     ("rand_like", "random numbers of our own generator: Random123's test vectors, and distributions"),

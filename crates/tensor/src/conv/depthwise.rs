@@ -1,8 +1,9 @@
 //! A channel by itself: K = kh·kw weights for one output, so few multiply-adds for each element that there is nothing to keep
 //! in a tile. Vectors of outputs are summed where the padded copy has their elements.
 
+use super::copy::{Layout, Move, SLACK, moves};
 use super::weight::WeightGradient;
-use super::window::{Layout, Move, Phase, SLACK, moves};
+use super::window::Phase;
 use crate::gemm::with_scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Isa, Kernel, Simd};

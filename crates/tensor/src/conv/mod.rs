@@ -9,8 +9,9 @@
 //! | input gradient | the same with dy in place of x and the kernel backwards; with a stride, one product for each phase | `correlate.rs` |
 //! | weight gradient | dW = Σ over images of dy · windows(x)ᵀ: (O × P) · (P × K) | `weight.rs` |
 //!
-//! `window.rs` knows which element a tap reads, `depthwise.rs` is for channels that are alone in their groups, and
-//! `options.rs` has shapes and errors.
+//! `window.rs` knows which element a tap reads, `copy.rs` puts those of neighbouring outputs side by side, `cut.rs`, `bands.rs` and
+//! `units.rs` are what tasks are made of, `depthwise.rs` is for channels that are alone in their groups, and `options.rs` has shapes
+//! and errors.
 //!
 //! # How far it may be off
 //!
@@ -24,10 +25,13 @@
 //! So it is in the gradient of the weights, where dy meets the padding, and in a transposed convolution: a tap that falls
 //! beside x multiplies a zero. What would lie between the inputs of a transposed convolution with a stride is multiplied by nothing.
 
+mod bands;
+mod copy;
 mod correlate;
 mod cut;
 mod depthwise;
 mod options;
+mod units;
 mod weight;
 mod window;
 

@@ -5,19 +5,17 @@
 //! pixel lie together: the columns of one tap are then whole vectors, which a tile reads where they are, for all taps
 //! from one copy. With few, the columns are all taps of all channels, packed as for any transposed operand.
 //!
-//! The positions are cut into units of at most [`DEPTH`], the units into slices, both by the shapes alone. A slice is summed
+//! The positions are cut into units of at most 512, the units into slices, both by the shapes alone. A slice is summed
 //! unit after unit, then the slices are added in their order: bits don't depend on threads.
 
-use super::window::{Axis, Layout, Move, Phase, SLACK, moves, pack_moves};
-use crate::gemm::{
-    MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, block_depth, pack_panel, tile_fn, with_scratch,
-};
+use super::copy::{Layout, Move, SLACK, moves, pack_moves};
+use super::units::{Columns, Unit, Units, share};
+use super::window::{Axis, Phase};
+use crate::gemm::{MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, pack_panel, tile_fn, with_scratch};
 use crate::parallel::{for_each_chunk, for_each_task};
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
-/// Positions in a unit at most.
-const DEPTH: usize = 512;
 /// Channels from which they fill a vector well enough.
 const MANY_CHANNELS: usize = 12;
 /// Rows of dy in a task: as in a product.
@@ -60,90 +58,6 @@ pub(super) fn weight_gradient(isa: Isa, problem: &WeightGradient<'_>, dw: &mut [
         return super::depthwise::weight_gradient(isa, problem, dw);
     }
     isa.dispatch(Run { problem, dw });
-}
-
-/// Consecutive positions: all of some images, some rows of one, or some columns of one row.
-#[derive(Clone, Debug, PartialEq)]
-struct Unit {
-    images: Range<usize>,
-    y: Range<usize>,
-    x: Range<usize>,
-}
-
-impl Unit {
-    /// Positions in one image.
-    fn each(&self) -> usize {
-        self.y.len() * self.x.len()
-    }
-
-    fn depth(&self) -> usize {
-        self.images.len() * self.each()
-    }
-}
-
-/// The units, by number.
-struct Units {
-    images: usize,
-    /// Outputs down and across.
-    out: [usize; 2],
-    /// Images, rows and columns in a unit.
-    size: [usize; 3],
-    count: usize,
-}
-
-impl Units {
-    fn new(images: usize, out: [usize; 2]) -> Units {
-        let [height, width] = out;
-        let even = |total: usize, most: usize| total.div_ceil(total.div_ceil(most.max(1)));
-        let size = if width > DEPTH {
-            [1, 1, block_depth(width)]
-        } else if height * width > DEPTH {
-            [1, even(height, DEPTH / width), width]
-        } else {
-            [even(images, DEPTH / (height * width)), height, width]
-        };
-        let count = images.div_ceil(size[0]) * height.div_ceil(size[1]) * width.div_ceil(size[2]);
-        Units { images, out, size, count }
-    }
-
-    fn get(&self, u: usize) -> Unit {
-        let ([height, width], [n, y, x]) = (self.out, self.size);
-        let (across, down) = (width.div_ceil(x), height.div_ceil(y));
-        let range = |at: usize, size: usize, total: usize| at * size..total.min((at + 1) * size);
-        Unit {
-            images: range(u / across / down, n, self.images),
-            y: range(u / across % down, y, height),
-            x: range(u % across, x, width),
-        }
-    }
-}
-
-/// The columns of windowsᵀ, in panels: of one tap and some channels, or of all taps and channels in order.
-#[derive(Clone, Copy)]
-struct Columns {
-    by_channels: bool,
-    taps: usize,
-    /// Channels, or all taps of all channels.
-    panels: Panels,
-}
-
-impl Columns {
-    fn count(&self) -> usize {
-        if self.by_channels { self.panels.count * self.taps } else { self.panels.count }
-    }
-
-    /// Where column `l` of panel `b` stands in a row of dW.
-    fn place(&self, b: usize, l: usize) -> usize {
-        if self.by_channels {
-            (self.panels.start(b / self.taps) + l) * self.taps + b % self.taps
-        } else {
-            self.panels.start(b) + l
-        }
-    }
-
-    fn cols(&self, b: usize) -> usize {
-        if self.by_channels { self.panels.range(b / self.taps).len() } else { self.panels.range(b).len() }
-    }
 }
 
 struct Run<'a> {
@@ -208,11 +122,6 @@ struct Job<'a, S> {
     tasks: [usize; 4],
     slice_len: usize,
     sums: SharedMut,
-}
-
-/// The `part`-th of `parts` shares of `count`.
-fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
-    part * count / parts..(part + 1) * count / parts
 }
 
 impl<S: Simd> Job<'_, S> {
