@@ -72,6 +72,14 @@ impl CrossEntropy<'_> {
     /// The gradient of Σ scale·loss over the rows: `scale·(softmax(x) − target)`, 0 where a row doesn't count. The target is 1 − ε
     /// at the row's class, and ε / classes everywhere on top.
     ///
+    /// ```
+    /// use glassbox_tensor::{CrossEntropy, Ids, assert_close, tensor};
+    /// let loss = CrossEntropy { ids: &Ids::from([1]), smoothing: 0.0, ignore: None };
+    /// let x = tensor![[0., 0.]];
+    /// let (_, [high, low]) = loss.forward(&x);
+    /// assert_close!(loss.backward(&x, [&high, &low], &[1.0]), tensor![[0.5, -0.5]]);
+    /// ```
+    ///
     /// # Panics
     /// When the numbers of rows don't fit.
     #[track_caller]

@@ -71,8 +71,10 @@ impl Op for BatchNorm {
         let [w, b] = self.parameters.of(x);
         self.check(x[0].shape(), [w, b].map(|p| p.map(Tensor::shape)));
         let norm = norm(x[0].shape());
-        let (mean, var) = self.given.clone().unwrap_or_else(|| norm.statistics(x[0]));
-        let rstd = norm.rstd(&var, self.eps);
+        let [mean, var, rstd] = match self.given.clone() {
+            Some((mean, var)) => [mean, var.clone(), norm.rstd(&var, self.eps)],
+            None => norm.statistics(x[0], self.eps),
+        };
         let scale = w.map_or(rstd.clone(), |w| w * &rstd);
         let shift = b.cloned().unwrap_or_else(|| Tensor::zeros([norm.channels]));
         let y = norm.affine(x[0], &mean, &scale, &shift);

@@ -3,6 +3,7 @@
 use super::{AccumulateColumns, GradientSums, STRETCH, repeated, rstd};
 use crate::map::map_n;
 use crate::parallel::for_each_chunk_of;
+use crate::reduce::moments::Moments;
 use crate::simd::{Isa, Kernel, Lanes, Simd, sum_lanes, update_lanes};
 use crate::tensor::Tensor;
 
@@ -23,29 +24,44 @@ pub struct ChannelNorm {
 }
 
 impl ChannelNorm {
-    /// Mean and variance (Σ (x − mean)² / n, n = batch·inner) of each channel.
+    /// Mean, variance (Σ (x − mean)² / n, n = batch·inner) and 1 / √(variance + eps) of each channel.
     ///
     /// ```
     /// use glassbox_tensor::{ChannelNorm, tensor};
     /// let norm = ChannelNorm { batch: 2, channels: 2, inner: 1 };
-    /// let (mean, var) = norm.statistics(&tensor![[1., 10.], [3., 20.]]);
-    /// assert_eq!((mean, var), (tensor![2., 15.], tensor![1., 25.]));
+    /// let [mean, var, rstd] = norm.statistics(&tensor![[1., 10.], [3., 20.]], 0.0);
+    /// assert_eq!([mean, var, rstd], [tensor![2., 15.], tensor![1., 25.], tensor![1., 0.2]]);
     /// ```
     ///
     /// # Panics
     /// When the number of elements doesn't fit.
     #[track_caller]
-    pub fn statistics(&self, x: &Tensor) -> (Tensor, Tensor) {
-        let (var, mean) = x.reshape([self.batch, self.channels, self.inner]).var_mean(&[0, 2], 0, false);
-        (mean, var)
+    pub fn statistics(&self, x: &Tensor, eps: f32) -> [Tensor; 3] {
+        let all = x.reshape([self.batch, self.channels, self.inner]).moments(&[true, false, true]);
+        let of = |f: &dyn Fn(Moments) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), [all.len()]);
+        // rstd is from the f64 variance, which may be beyond f32
+        [of(&|all| all.mean as f32), of(&|all| all.variance() as f32), of(&|all| rstd(all.variance(), eps))]
     }
 
-    /// 1 / √(var + eps) of each channel.
+    /// 1 / √(var + eps) of each channel, for a given variance.
+    ///
+    /// ```
+    /// use glassbox_tensor::{ChannelNorm, tensor};
+    /// let norm = ChannelNorm { batch: 8, channels: 2, inner: 1 };
+    /// assert_eq!(norm.rstd(&tensor![3., 0.], 1.0), tensor![0.5, 1.]);
+    /// ```
     pub fn rstd(&self, var: &Tensor, eps: f32) -> Tensor {
         Tensor::from_vec(var.to_vec().iter().map(|&var| rstd(f64::from(var), eps)).collect(), [self.channels])
     }
 
     /// (x − mean)·scale + shift with numbers of each channel, in the shape of x.
+    ///
+    /// ```
+    /// use glassbox_tensor::{ChannelNorm, tensor};
+    /// let norm = ChannelNorm { batch: 1, channels: 2, inner: 2 };
+    /// let y = norm.affine(&tensor![[[1., 2.], [3., 4.]]], &tensor![1., 3.], &tensor![1., 10.], &tensor![0., 5.]);
+    /// assert_eq!(y, tensor![[[0., 1.], [5., 15.]]]);
+    /// ```
     ///
     /// # Panics
     /// When the numbers of elements don't fit.
@@ -63,6 +79,13 @@ impl ChannelNorm {
     }
 
     /// dx = scale·dy − flat − tilt·(x − mean) with numbers of each channel.
+    ///
+    /// ```
+    /// use glassbox_tensor::{ChannelNorm, tensor};
+    /// let norm = ChannelNorm { batch: 2, channels: 1, inner: 1 };
+    /// let numbers = [&tensor![2.], &tensor![10.], &tensor![1.], &tensor![3.]];
+    /// assert_eq!(norm.dx(&tensor![[1.], [3.]], &tensor![[1.], [1.]], numbers), tensor![[12.], [6.]]);
+    /// ```
     ///
     /// # Panics
     /// When the numbers of elements don't fit.
@@ -98,6 +121,13 @@ impl ChannelNorm {
     }
 
     /// Σ dy and Σ dy·(x − mean) of each channel, in one reading.
+    ///
+    /// ```
+    /// use glassbox_tensor::{ChannelNorm, tensor};
+    /// let norm = ChannelNorm { batch: 2, channels: 2, inner: 1 };
+    /// let (x, dy) = (tensor![[1., 0.], [3., 0.]], tensor![[1., 5.], [2., 5.]]);
+    /// assert_eq!(norm.sums(&x, &dy, &tensor![2., 0.]), (tensor![3., 10.], tensor![1., 0.]));
+    /// ```
     ///
     /// # Panics
     /// When the numbers of elements don't fit.

@@ -81,7 +81,7 @@ impl RowNorm {
     fn statistics<S: Simd>(&self, s: S, x: &[f32]) -> (f32, f32) {
         if self.centered {
             let all = Moments::of_row(s, x);
-            (all.mean as f32, rstd(all.m2 / all.count, self.eps))
+            (all.mean as f32, rstd(all.variance(), self.eps))
         } else {
             (0.0, rstd(Plain::<true>.of_row(s, x) / x.len() as f64, self.eps))
         }
@@ -120,6 +120,15 @@ impl RowNorm {
     /// ```
     ///
     /// (without `mean g` if not centered). x̂ is computed again, not kept.
+    ///
+    /// ```
+    /// use glassbox_tensor::{RowNorm, assert_close, tensor};
+    /// let layer = RowNorm { rows: 1, groups: 1, channels: 2, inner: 1, centered: true, eps: 0.0 };
+    /// let (x, dy) = (tensor![[1., 5.]], tensor![[1., 3.]]); // x̂ is −1, 1
+    /// let [dx, dw, db] = layer.backward(&x, &dy, [&tensor![3.], &tensor![0.5]], None, [true, true, true]);
+    /// assert_close!(dx.unwrap(), tensor![[0., 0.]]); // what moves both apart is divided out
+    /// assert_eq!((dw.unwrap(), db.unwrap()), (tensor![-1., 3.], tensor![1., 3.]));
+    /// ```
     ///
     /// # Panics
     /// When the numbers of elements don't fit.

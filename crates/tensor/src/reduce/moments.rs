@@ -27,6 +27,11 @@ pub(crate) struct Moments {
 impl Moments {
     pub(crate) const NONE: Moments = Moments { count: 0.0, mean: 0.0, m2: 0.0 };
 
+    /// M₂ / n; NaN of nothing.
+    pub(crate) fn variance(self) -> f64 {
+        self.m2 / self.count
+    }
+
     fn join(self, b: Moments) -> Moments {
         if self.count == 0.0 {
             return b; // whose mean may be infinite
@@ -241,6 +246,12 @@ impl Tensor {
     }
 
     /// [`std`](Self::std) and the mean, from one reading.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let (std, mean) = tensor![[1., 3.], [2., 8.]].std_mean(&[1], 0, false);
+    /// assert_eq!((std, mean), (tensor![1., 3.], tensor![2., 5.]));
+    /// ```
     ///
     /// # Panics
     /// For an axis that doesn't exist or is named twice.
