@@ -5,7 +5,7 @@
 
 use crate::ids::{Ids, place};
 use crate::parallel::for_each_chunk;
-use crate::reduce::logsumexp::{LogSumExp, high_and_low};
+use crate::reduce::logsumexp::{LogSum, LogSumExp};
 use crate::reduce::reduce_into;
 use crate::simd::{Isa, Kernel, Lanes, Simd, map_lanes};
 use crate::tensor::Tensor;
@@ -44,7 +44,7 @@ impl CrossEntropy<'_> {
         let classes = self.check(x);
         let mut mask = [false; crate::shape::MAX_RANK];
         mask[x.rank() - 1] = true;
-        let mut all = vec![[0.0; 2]; self.ids.numel()];
+        let mut all = vec![LogSum::NONE; self.ids.numel()];
         match self.smoothing > 0.0 {
             true => reduce_into(x, &mask, LogSumExp::<true>, &mut all),
             false => reduce_into(x, &mask, LogSumExp::<false>, &mut all),
@@ -53,20 +53,20 @@ impl CrossEntropy<'_> {
         let logits = x.as_slice().expect("contiguous");
         let smoothing = f64::from(self.smoothing);
         let rows = self.ids.as_slice().iter().zip(&all).enumerate();
-        let nats = rows.map(|(row, (&id, &[y, total]))| {
+        let nats = rows.map(|(row, (&id, &LogSum { max, ln, total }))| {
             if self.ignore == Some(id) {
                 return 0.0;
             }
             // as in PyTorch, a logit of ∞ makes the loss NaN
-            let y = if y == f64::INFINITY { f64::NAN } else { y };
-            let miss = y - f64::from(logits[row * classes + id as usize]);
+            let ln = if max == f64::INFINITY { f64::NAN } else { ln };
+            let miss = (max - f64::from(logits[row * classes + id as usize])) + ln;
             match smoothing > 0.0 {
-                true => (1.0 - smoothing) * miss + smoothing * (y - total / classes as f64),
+                true => (1.0 - smoothing) * miss + smoothing * ((max - total / classes as f64) + ln),
                 false => miss,
             }
         });
-        let part = |i| Tensor::from_vec(all.iter().map(|&[y, _]| high_and_low(y)[i]).collect(), [all.len()]);
-        (nats.collect(), [part(0), part(1)])
+        let of = |f: fn(LogSum) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), [all.len()]);
+        (nats.collect(), [of(LogSum::high), of(LogSum::low)])
     }
 
     /// The gradient of Σ scale·loss over the rows: `scale·(softmax(x) − target)`, 0 where a row doesn't count. The target is 1 − ε

@@ -1,8 +1,8 @@
 //! ln Σ eˣ, and what is made of it.
 //!
-//! With the maximum taken away no exponential overflows: ln Σ eˣ = m + ln Σ e^(x − m), m = max x. The result is a number in f64, so
-//! that what is left of it beside its f32 (the *low* part, below half a unit) can be handed on: e^(x − y) = softmax(x) is right
-//! only to u·|y| without it, which for logits near 10⁴ is 3 digits.
+//! With the maximum taken away no exponential overflows: ln Σ eˣ = m + ln Σ e^(x − m), m = max x. Both terms are handed on, or their sum
+//! as an f32 with what is left of it (the *low* part): e^(x − y) = softmax(x) is right only to u·|y| without it, which for logits
+//! near 10⁴ is 3 digits, and beyond 10⁸ none.
 
 use super::extreme::Extreme;
 use super::{BLOCK, Fold, reduce_into, reduced_shape};
@@ -23,6 +23,30 @@ pub(crate) struct Scaled {
     total: f64,
 }
 
+/// ln Σ eˣ = max + ln, and Σ x.
+#[derive(Clone, Copy)]
+pub(crate) struct LogSum {
+    pub(crate) max: f64,
+    pub(crate) ln: f64,
+    pub(crate) total: f64,
+}
+
+impl LogSum {
+    /// Of no elements.
+    pub(crate) const NONE: LogSum = LogSum { max: f64::NEG_INFINITY, ln: 0.0, total: 0.0 };
+
+    /// As an f32.
+    pub(crate) fn high(self) -> f32 {
+        (self.max + self.ln) as f32
+    }
+
+    /// What is left; 0 beside an infinity. Not the difference of two sums in f64, in which 10³⁸ + ln 2 is 10³⁸.
+    pub(crate) fn low(self) -> f32 {
+        let high = self.high();
+        if high.is_finite() { ((self.max - f64::from(high)) + self.ln) as f32 } else { 0.0 }
+    }
+}
+
 /// e^(x − shift)
 struct Exponential {
     shift: f32,
@@ -38,7 +62,7 @@ impl SumLanes<1, 1> for Exponential {
 impl<const TOTAL: bool> LogSumExp<TOTAL> {
     /// Of a row of any length, on this thread.
     #[inline(always)]
-    pub(crate) fn of_row<S: Simd>(self, s: S, x: &[f32]) -> [f64; 2] {
+    pub(crate) fn of_row<S: Simd>(self, s: S, x: &[f32]) -> LogSum {
         let mut all = self.nothing();
         for block in x.chunks(BLOCK) {
             all = self.join(all, self.row(s, block, 0));
@@ -49,7 +73,7 @@ impl<const TOTAL: bool> LogSumExp<TOTAL> {
 
 impl<const TOTAL: bool> Fold for LogSumExp<TOTAL> {
     type Part = Scaled;
-    type Out = [f64; 2];
+    type Out = LogSum;
 
     fn nothing(self) -> Scaled {
         Scaled { max: f32::NEG_INFINITY, sum: 0.0, total: 0.0 }
@@ -69,16 +93,10 @@ impl<const TOTAL: bool> Fold for LogSumExp<TOTAL> {
         };
         Scaled { max, sum: share(a) + share(b), total: a.total + b.total }
     }
-    fn finish(self, all: Scaled) -> [f64; 2] {
-        let y = if all.max.is_finite() { f64::from(all.max) + all.sum.ln() } else { f64::from(all.max) };
-        [y, all.total]
+    fn finish(self, all: Scaled) -> LogSum {
+        let ln = if all.max.is_finite() { all.sum.ln() } else { 0.0 };
+        LogSum { max: f64::from(all.max), ln, total: all.total }
     }
-}
-
-/// A number as two f32: the nearest one and what is left, 0 beside an infinity.
-pub(crate) fn high_and_low(y: f64) -> [f32; 2] {
-    let high = y as f32;
-    [high, if high.is_finite() { (y - f64::from(high)) as f32 } else { 0.0 }]
 }
 
 /// x − ln Σ eˣ along the last axis.
@@ -87,24 +105,23 @@ struct LogSoftmax;
 impl Rows<1> for LogSoftmax {
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, [x]: [&[f32]; 1], out: &mut [f32]) {
-        let [y, _] = LogSumExp::<false>.of_row(s, x);
-        let [high, low] = high_and_low(y);
+        let LogSum { max, ln, .. } = LogSumExp::<false>.of_row(s, x);
         // as in PyTorch, ∞ anywhere makes all of the row NaN
-        let low = if high == f32::INFINITY { f32::NAN } else { low };
-        map_lanes(s, &Minus { high, low }, [x], out);
+        let ln = if max == f64::INFINITY { f32::NAN } else { ln as f32 };
+        map_lanes(s, &Minus { max: max as f32, ln }, [x], out);
     }
 }
 
-/// (x − high) − low
+/// (x − max) − ln
 struct Minus {
-    high: f32,
-    low: f32,
+    max: f32,
+    ln: f32,
 }
 
 impl Lanes<1> for Minus {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> S::F {
-        (x - s.splat(self.high)) - s.splat(self.low)
+        (x - s.splat(self.max)) - s.splat(self.ln)
     }
 }
 
@@ -140,10 +157,10 @@ impl Tensor {
     pub fn logsumexp_with_low(&self, axes: &[isize], keepdim: bool) -> (Tensor, Tensor) {
         let mask = axis_mask("logsumexp", axes, self.rank());
         let shape = reduced_shape(self.shape(), &mask, keepdim);
-        let mut all = vec![[0.0; 2]; shape.iter().product()];
+        let mut all = vec![LogSum::NONE; shape.iter().product()];
         reduce_into(self, &mask, LogSumExp::<false>, &mut all);
-        let part = |i: usize| Tensor::from_vec(all.iter().map(|&[y, _]| high_and_low(y)[i]).collect(), shape);
-        (part(0), part(1))
+        let of = |f: fn(LogSum) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), shape);
+        (of(LogSum::high), of(LogSum::low))
     }
 
     /// x − ln Σ eˣ along `axis`, the logarithm of [`softmax`](Self::softmax) without its underflow: finite for any finite input.
