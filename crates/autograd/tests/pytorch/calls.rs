@@ -2,12 +2,11 @@
 
 use crate::fixture::Case;
 use glassbox_autograd::{AttentionOptions, CrossEntropyOptions, Reduction, Var};
-use glassbox_tensor::{Ids, Padding, Pool2d, Resampling, Rotary, RotaryLayout, Tensor};
-use glassbox_autograd::{AttentionOptions, Var};
 use glassbox_tensor::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, Ids, Padding, Pool2d, Resampling,
     Rotary, RotaryLayout, Tensor,
 };
+use glassbox_tensor::{Ids, Padding, Pool2d, Resampling, Rotary, RotaryLayout, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
