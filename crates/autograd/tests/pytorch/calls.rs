@@ -6,7 +6,6 @@ use glassbox_tensor::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, Ids, Padding, Pool2d, Resampling,
     Rotary, RotaryLayout, Tensor,
 };
-use glassbox_tensor::{Ids, Padding, Pool2d, Resampling, Rotary, RotaryLayout, Tensor};
 
 /// The registered operation behind a case: some methods are another one's.
 pub fn operation(case: &str) -> &str {
