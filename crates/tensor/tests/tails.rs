@@ -140,10 +140,13 @@ fn bits(x: &Tensor) -> Vec<u32> {
     x.to_vec().into_iter().map(f32::to_bits).collect()
 }
 
-/// What each row becomes by itself: a kernel along rows, one that reduces them, and where it leaves its columns alone.
-const ALONG_ROWS: [(&str, fn(&Tensor) -> Tensor); 8] = [
+/// A name, and what it does to a tensor.
+type Named = (&'static str, fn(&Tensor) -> Tensor);
+
+/// What each row becomes by itself: kernels along rows, and reductions of them.
+const ALONG_ROWS: [Named; 8] = [
     ("softmax", |x| x.softmax(-1)),
-    ("log of a sum", |x| map_rows(&Shift, [x])),
+    ("shift", |x| map_rows(&Shift, [x])),
     ("sum", |x| x.sum(&[-1], false)),
     ("mean", |x| x.mean(&[-1], false)),
     ("max", |x| x.max(&[-1], false)),
@@ -195,7 +198,7 @@ fn a_row_has_its_bits_wherever_it_begins_and_however_many_others_there_are() {
 
 #[test]
 fn a_reduced_column_has_its_bits_however_many_others_there_are() {
-    const DOWN: [(&str, fn(&Tensor) -> Tensor); 6] = [
+    const DOWN: [Named; 6] = [
         ("sum", |x| x.sum(&[0], false)),
         ("mean", |x| x.mean(&[0], false)),
         ("max", |x| x.max(&[0], false)),
