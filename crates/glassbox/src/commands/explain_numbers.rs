@@ -125,7 +125,8 @@ mod tests {
             let page = page(*op);
             assert!(page.contains("forward") && page.contains("backward"), "{page}");
             assert!(page.lines().count() < 120, "{} is no small example:\n{page}", op.name());
-            let mut words = page.split([' ', '[', ']', '\n']);
+            let (_, numbers) = page.split_once("forward").expect("asserted above"); // a field may be infinite: clamp's bound
+            let mut words = numbers.split([' ', '[', ']', '\n']);
             assert!(!words.any(|word| ["nan", "inf", "-inf"].contains(&word)), "{page}");
         }
     }
