@@ -15,7 +15,7 @@ const DIRECTIONS: usize = 6;
 /// The step: its truncation error is step²·f‴/6 and its rounding error 2⁻⁵³·f/step, both near 10⁻¹⁰.
 const STEP: f64 = 1e-5;
 /// What f32 may lose on the way back, of Σ|gᵢ·vᵢ|.
-const F32_ERROR: f64 = 2e-6;
+pub(crate) const F32_ERROR: f64 = 2e-6;
 
 /// Checks the gradient of `f`, a scalar function of any layers and losses, at `inputs`.
 ///
@@ -36,6 +36,12 @@ const F32_ERROR: f64 = 2e-6;
 /// Where the two differ: the leaf, the direction, and both numbers. Also when the f64 value is not the f32 value, and when
 /// the graph can't be replayed.
 pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), String> {
+    gradcheck_within(&f, inputs, F32_ERROR)
+}
+
+/// [`gradcheck`] where f32's own error is `f32_error` of the gradient's scale: a derivative of a derivative passes through
+/// several times as many roundings.
+pub(crate) fn gradcheck_within(f: &dyn Fn(&[Var]) -> Var, inputs: &[Tensor], f32_error: f64) -> Result<(), String> {
     let (y, input_ids) = traced(|| {
         let vars: Vec<Var> = inputs.iter().map(|x| Var::input(x.clone())).collect();
         let ids: Vec<_> = vars.iter().map(|v| v.leaf_id().expect("made as a leaf")).collect();
@@ -68,7 +74,7 @@ pub fn gradcheck(f: impl Fn(&[Var]) -> Var, inputs: &[Tensor]) -> Result<(), Str
             let scale = (&g * &v).mapv(f64::abs).sum();
             // A single element may be small because large terms cancelled; f32 keeps them only to the gradient's scale.
             let floor = if alone { g.iter().fold(0.0f64, |a, b| a.max(b.abs())) } else { 0.0 };
-            let allowed = 1e-6f64.max(F32_ERROR * scale.max(floor)).max(1e-6 * numeric.abs());
+            let allowed = 1e-6f64.max(f32_error * scale.max(floor)).max(1e-6 * numeric.abs());
             if (numeric - analytic).abs() > allowed || !(numeric - analytic).is_finite() {
                 let leaf = match input_ids.iter().position(|input| *input == id) {
                     Some(which) => format!("input {which}"),
