@@ -33,7 +33,7 @@ pub trait SumLanes<const N: usize, const K: usize>: Sync {
     fn lanes<S: Simd>(&self, s: S, x: [S::F; N]) -> [S::F; K];
 }
 
-/// Σᵢ f(x[0][i], …, x[N−1][i]) for each of the K terms, on one thread with the token's vectors.
+/// `Σᵢ f(x[0][i], …, x[N−1][i])` for each of the K terms, on one thread with the token's vectors.
 ///
 /// Vectors are added in f32 in blocks of 64, and the blocks in f64: see [`SUM_DEPTH`].
 ///
