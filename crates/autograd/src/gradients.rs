@@ -28,11 +28,27 @@ pub struct Gradients(BTreeMap<LeafId, Tensor>);
 
 impl Gradients {
     /// The gradient of a leaf; `None` when the scalar doesn't depend on it.
+    ///
+    /// ```
+    /// use glassbox_autograd::{LeafId, Var};
+    /// use glassbox_tensor::tensor;
+    /// let w = LeafId::fresh();
+    /// let grads = Var::leaf(w, tensor![3.]).square().sum_all().backward();
+    /// assert_eq!(grads.get(w), Some(&tensor![6.]));
+    /// assert_eq!(grads.get(LeafId::fresh()), None);
+    /// ```
     pub fn get(&self, id: LeafId) -> Option<&Tensor> {
         self.0.get(&id)
     }
 
     /// The gradient of a leaf variable.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![3.]);
+    /// assert_eq!(x.square().sum_all().backward().of(&x), &tensor![6.]);
+    /// ```
     ///
     /// # Panics
     /// When `x` is not a leaf, or the scalar doesn't depend on it.
@@ -43,16 +59,42 @@ impl Gradients {
     }
 
     /// Takes the gradient of a leaf out.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let x = Var::input(tensor![3.]);
+    /// let mut grads = x.square().sum_all().backward();
+    /// assert_eq!(grads.remove(x.leaf_id().unwrap()), Some(tensor![6.]));
+    /// assert_eq!(grads.ids().count(), 0);
+    /// ```
     pub fn remove(&mut self, id: LeafId) -> Option<Tensor> {
         self.0.remove(&id)
     }
 
     /// Every leaf that has a gradient.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let (a, b) = (Var::input(tensor![3.]), Var::input(tensor![4.]));
+    /// let grads = (&a * &b.detach()).sum_all().backward();
+    /// assert!(grads.ids().eq(a.leaf_id())); // and not b's
+    /// ```
     pub fn ids(&self) -> impl Iterator<Item = LeafId> + '_ {
         self.0.keys().copied()
     }
 
     /// Every leaf that has a gradient, with it.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let (a, b) = (Var::input(tensor![3.]), Var::input(tensor![4.]));
+    /// let grads = (&a * &b).sum_all().backward();
+    /// let length: f32 = grads.iter().map(|(_, g)| g.item() * g.item()).sum::<f32>().sqrt();
+    /// assert_eq!(length, 5.0); // √(4² + 3²), by which gradients are clipped
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (LeafId, &Tensor)> + '_ {
         self.0.iter().map(|(id, g)| (*id, g))
     }

@@ -31,7 +31,8 @@ impl Var {
     /// assert_eq!(h.sum_all().backward().of(&x), &tensor![-2., -4.]); // −2x
     /// ```
     ///
-    /// The graph owns the hook: one that owns a variable of the same graph keeps it alive for ever.
+    /// The graph owns the hook. A hook that owns this variable, or one which is computed from it, keeps the graph alive for
+    /// ever.
     ///
     /// # Panics
     /// For a constant, through which no gradient flows. The sweep panics if the hook returns another shape.
@@ -73,6 +74,26 @@ impl Var {
 }
 
 /// A gradient that is complete: its place in the graph, and its value. Displayed as operation or leaf, name and shape.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let x = Var::input(tensor![3., 4.]).named("x");
+/// let h = x.square();
+/// let mut arrivals = 0;
+/// h.sum_all().backward_with(|arrival| {
+///     arrivals += 1;
+///     if arrival.is_of(&h) {
+///         assert_eq!((arrival.op(), arrival.name()), ("square", None));
+///         assert_eq!(arrival.gradient(), &tensor![1., 1.]);
+///     }
+///     if arrival.leaf_id() == x.leaf_id() {
+///         assert_eq!((arrival.op(), arrival.name().as_deref()), ("leaf", Some("x")));
+///         assert_eq!(arrival.gradient(), &tensor![6., 8.]);
+///     }
+/// });
+/// assert_eq!(arrivals, 3); // the sum, h, x
+/// ```
 pub struct Arrival<'a> {
     node: &'a Node,
     gradient: &'a Tensor,

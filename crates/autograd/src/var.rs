@@ -196,6 +196,13 @@ impl Var {
     }
 
     /// Its name, if it has one.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// let w = Var::input(tensor![1.]).named("w");
+    /// assert_eq!((w.name().as_deref(), w.exp().name()), (Some("w"), None));
+    /// ```
     pub fn name(&self) -> Option<Arc<str>> {
         self.node.as_ref()?.name()
     }

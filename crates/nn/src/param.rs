@@ -77,6 +77,14 @@ impl Param {
     }
 
     /// Names it.
+    ///
+    /// ```
+    /// use glassbox_nn::Param;
+    /// use glassbox_tensor::Tensor;
+    /// let mut scale = Param::new(Tensor::ones([3]));
+    /// scale.set_name("scale");
+    /// assert_eq!((scale.name(), scale.var().name().as_deref()), (Some("scale"), Some("scale")));
+    /// ```
     pub fn set_name(&mut self, name: impl Into<Arc<str>>) {
         self.name = Some(name.into());
     }

@@ -208,6 +208,14 @@ pub fn pool_stats() -> PoolStats {
 }
 
 /// Begins to measure [`PoolStats::peak_bytes`] anew, from what is in use now.
+///
+/// ```standalone_crate
+/// use glassbox_tensor::{Tensor, pool_stats, reset_peak_bytes}; // of the whole process, so this runs in one of its own
+/// reset_peak_bytes();
+/// let before = pool_stats().live_bytes;
+/// drop(&Tensor::ones([1024]) + &Tensor::ones([1024])); // three buffers of 4 KiB at once
+/// assert_eq!(pool_stats().peak_bytes - before, 3 * 4096);
+/// ```
 pub fn reset_peak_bytes() {
     PEAK.store(LIVE.load(Relaxed), Relaxed);
 }
