@@ -197,12 +197,7 @@ impl Kernel for Run<'_> {
                             p.scale,
                         );
                         if for_keys {
-                            for row in 0..i.len() {
-                                for x in [&mut *w, &mut *dx] {
-                                    x[row * stride..][..cover.0].fill(0.0);
-                                    x[row * stride..][cover.1..stride].fill(0.0);
-                                }
-                            }
+                            zeros_around(s, [&mut *w, &mut *dx], i.len(), stride, cover, mr);
                         }
                         if let Some(dq) = &mut dq {
                             let row = (h - heads.start) * queries.len() + i.start - queries.start;
@@ -233,6 +228,30 @@ impl Kernel for Run<'_> {
                             }
                         }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Writes zeros to the left and to the right of what was computed, as far as a tile of keys can reach: of the keys in a tile, each query
+/// that it is summed over sees at least one.
+#[inline(always)]
+fn zeros_around<S: Simd>(
+    s: S,
+    matrices: [&mut [f32]; 2],
+    rows: usize,
+    stride: usize,
+    (from, to): (usize, usize),
+    reach: usize,
+) {
+    let left = from.saturating_sub(reach.next_multiple_of(S::LANES))..from;
+    let right = to..stride.min(to + reach.next_multiple_of(S::LANES));
+    for x in matrices {
+        for x in x.chunks_mut(stride).take(rows) {
+            for side in [left.clone(), right.clone()] {
+                for cells in x[side].chunks_exact_mut(S::LANES) {
+                    s.store(cells, s.splat(0.0));
                 }
             }
         }

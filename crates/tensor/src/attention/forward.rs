@@ -79,12 +79,16 @@ impl Kernel for IsFinite<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) -> bool {
         let x = self.0.head(self.1, self.2);
-        let mut sum = s.splat(0.0);
+        let mut sums = [s.splat(0.0); 4]; // four additions under way at once
         for i in 0..x.rows() {
-            for cells in x.row(i).chunks(S::LANES) {
-                sum = s.mul_add(s.load_part(cells), s.splat(0.0), sum);
+            for cells in x.row(i).chunks(4 * S::LANES) {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let cells = &cells[cells.len().min(v * S::LANES)..];
+                    *sum = s.mul_add(s.load_part(cells), s.splat(0.0), *sum);
+                }
             }
         }
+        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         s.sum(sum) == 0.0
     }
 }

@@ -35,7 +35,6 @@ impl<'a> Right<'a> {
     }
 
     /// xᵀ, packed into `buffer`.
-    #[inline(always)]
     pub fn transposed<S: Simd>(s: S, x: MatRef<'_>, buffer: &'a mut [f32]) -> Self {
         let (nr, depth) = (tile_shape::<S>().nr, x.cols());
         let buffer = &mut buffer[..Self::transposed_len::<S>(x.rows(), depth)];
@@ -47,7 +46,6 @@ impl<'a> Right<'a> {
     }
 
     /// xᵀ where it lies: for single rows on the left.
-    #[inline(always)]
     pub fn transposed_in_place(x: MatRef<'a>) -> Self {
         Right { depth: x.cols(), cols: x.rows(), panels: &[], apart: 0, step: 0, tail: None, whole: Some(x.t()) }
     }
@@ -58,7 +56,6 @@ impl<'a> Right<'a> {
     }
 
     /// x itself, whose rows lie in one piece; the last columns are packed into `buffer` where they are no whole vectors.
-    #[inline(always)]
     pub fn in_place<S: Simd>(s: S, x: MatRef<'a>, buffer: &'a mut [f32]) -> Self {
         let (nr, depth, cols) = (tile_shape::<S>().nr, x.rows(), x.cols());
         assert!(x.col_stride() == 1, "attention: a right side whose rows are scattered");
@@ -81,7 +78,6 @@ impl<'a> Right<'a> {
 ///
 /// # Panics
 /// When shapes don't fit together.
-#[inline(always)]
 pub(super) fn multiply<S: Simd>(
     s: S,
     a: MatRef<'_>,
@@ -137,7 +133,6 @@ pub(super) fn multiply<S: Simd>(
 }
 
 /// [`multiply`] for a single row; returns the end of the columns, up to whole vectors.
-#[inline(always)]
 fn one_row<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, cols: Range<usize>, c: &mut [f32], add: bool) -> usize {
     let epilogue = Epilogue { accumulate: add, ..Epilogue::default() };
     let at_once = columns_at_once(&b).expect("rows or columns in one piece");
