@@ -10,8 +10,9 @@
 //! | yes | no | no | summed alone | a sum of its operand, beforehand |
 //!
 //! A letter that stands twice in one operand picks its diagonal. With no contracted axis the result is a product with
-//! broadcasting; with no free axis it is one too, summed afterwards; everything else is one `matmul`, whose operands are
-//! permuted views. Several axes in one role are merged, which copies an operand only where its layout doesn't allow it.
+//! broadcasting; with no free axis it is one too, summed afterwards; everything else is one `matmul`, whose operands
+//! are permuted views. Several axes in one role are merged, which copies an operand only where its layout doesn't allow
+//! it.
 
 use crate::shape::numel;
 use crate::tensor::Tensor;

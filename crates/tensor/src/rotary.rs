@@ -7,8 +7,9 @@
 //! y₂ = x₁·sin θ + x₂·cos θ
 //! ```
 //!
-//! A product of two turned rows, q at p and k at p', depends on their positions by p − p' alone: what makes attention see distances.
-//! The angles are computed in f64 once, when the table is made; a turn is two multiplications and an addition for each number.
+//! A product of two turned rows, q at p and k at p', depends on their positions by p − p' alone: what makes attention
+//! see distances. The angles are computed in f64 once, when the table is made; a turn is two multiplications and an
+//! addition for each number.
 
 use crate::gather::Blocks;
 use crate::ids::Ids;
@@ -63,7 +64,8 @@ impl Rotary {
         Rotary { positions, base, layout, cos: Tensor::from_vec(cos, shape), sin: Tensor::from_vec(sin, shape) }
     }
 
-    /// The table whose row t is this one's row `rows[t]`: for sequences that are packed into one, or tokens out of order.
+    /// The table whose row t is this one's row `rows[t]`: for sequences that are packed into one, or tokens out of
+    /// order.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, Rotary, RotaryLayout, tensor};
@@ -121,8 +123,8 @@ fn angle(position: u32, pair: usize, dim: usize, base: f64) -> f64 {
 }
 
 impl Tensor {
-    /// Rows (…, T, D) turned by the angles of their positions, row t by row `offset` + t of the table: each pair (x₁, x₂) becomes
-    /// (x₁·cos θ − x₂·sin θ, x₁·sin θ + x₂·cos θ), within γ₃·(|x₁| + |x₂|) (Su et al. 2021, equation 34).
+    /// Rows (…, T, D) turned by the angles of their positions, row t by row `offset` + t of the table: each pair (x₁,
+    /// x₂) becomes (x₁·cos θ − x₂·sin θ, x₁·sin θ + x₂·cos θ), within γ₃·(|x₁| + |x₂|) (Su et al. 2021, equation 34).
     ///
     /// ```
     /// use glassbox_tensor::{Rotary, RotaryLayout, assert_close, tensor};

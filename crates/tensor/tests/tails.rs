@@ -1,5 +1,5 @@
-//! What must not matter: where in a buffer an operand begins, how long the stretch is that an element stands in, what an
-//! output held before. For every kind of driver: elementwise over slices, along rows, and reductions.
+//! What must not matter: where in a buffer an operand begins, how long the stretch is that an element stands in, what
+//! an output held before. For every kind of driver: elementwise over slices, along rows, and reductions.
 
 mod layouts;
 

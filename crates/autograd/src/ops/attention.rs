@@ -1,4 +1,5 @@
-//! Scaled dot-product attention: y = softmax(scale·q·kᵀ + mask)·v for each head, without the matrix of its weights in memory.
+//! Scaled dot-product attention: y = softmax(scale·q·kᵀ + mask)·v for each head, without the matrix of its weights in
+//! memory.
 //!
 //! With x the scores, w = softmax(x) along the keys and dy the gradient of y:
 //!
@@ -9,8 +10,9 @@
 //! dq = scale·dx·k,  dk = scale·dxᵀ·q,  dmask = dx
 //! ```
 //!
-//! Where q has more heads than k and v, consecutive heads of q share one of theirs (grouped queries), and dk and dv add up over them. The fused backward computes w again, tile by tile,
-//! from q, k and the logsumexp of each row. `backward` in Var operations, which second derivatives need, forms the T × S matrices.
+//! Where q has more heads than k and v, consecutive heads of q share one of theirs (grouped queries), and dk and dv add
+//! up over them. The fused backward computes w again, tile by tile, from q, k and the logsumexp of each row. `backward`
+//! in Var operations, which second derivatives need, forms the T × S matrices.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
@@ -101,22 +103,24 @@ fn visible(sight: Sight, [t, s]: [usize; 2], mask: Option<&Tensor>) -> Tensor {
 /// What [`Var::attention`] is asked for beside q, k and v.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttentionOptions<'a> {
-    /// Each query sees the keys up to its own position only. With T queries and S keys, the last query stands at the last key.
+    /// Each query sees the keys up to its own position only. With T queries and S keys, the last query stands at the
+    /// last key.
     pub causal: bool,
     /// Of those, the last `window` only, its own among them.
     pub window: Option<usize>,
     /// What q·k is multiplied by; 1/√D if none is given.
     pub scale: Option<f32>,
-    /// Added to the scores, broadcast to (B, H, T, S). −∞ hides a key; of a mask m of ones and zeros, where 0 hides, `m.ln()` does so.
+    /// Added to the scores, broadcast to (B, H, T, S). −∞ hides a key; of a mask m of ones and zeros, where 0 hides,
+    /// `m.ln()` does so.
     pub mask: Option<&'a Var>,
 }
 
 impl Var {
-    /// Scaled dot-product attention: for queries (B, H, T, D), keys (B, Hkv, S, D) and values (B, Hkv, S, Dv), where Hkv divides H,
-    /// y = softmax(q·kᵀ/√D)·v of shape (B, H, T, Dv). The T × S weights are never held in memory.
+    /// Scaled dot-product attention: for queries (B, H, T, D), keys (B, Hkv, S, D) and values (B, Hkv, S, Dv), where
+    /// Hkv divides H, y = softmax(q·kᵀ/√D)·v of shape (B, H, T, Dv). The T × S weights are never held in memory.
     ///
-    /// Causal attention aligns queries and keys at their ends, as FlashAttention does; PyTorch's `is_causal` aligns their
-    /// beginnings, which is the same where T = S. A query that sees no key gets zeros.
+    /// Causal attention aligns queries and keys at their ends, as FlashAttention does; PyTorch's `is_causal` aligns
+    /// their beginnings, which is the same where T = S. A query that sees no key gets zeros.
     ///
     /// ```
     /// use glassbox_autograd::{AttentionOptions, Var};
@@ -199,10 +203,11 @@ fn bound(op: &Attention, x: &[ArrayD<f64>]) -> ArrayD<f64> {
     let (d, s) = (x[0].shape()[3] as f64, x[1].shape()[2] as f64);
     let n = (s / 256.0).ceil();
     let gamma = (d + 2.0) * UNIT / (1.0 - (d + 2.0) * UNIT);
+    let tiny = (d + 2.0) * 2f64.powi(-149) * f64::from(op.scale_for(x[0].shape())).abs().max(1.0); // products that underflow
     for_each_query(op, x, |[b, h, i], of, row| {
         let w = weights(row);
         let top = row.iter().fold(f64::NEG_INFINITY, |top, &(_, x, _)| top.max(x));
-        let epsilon = |size: f64| gamma * size + (d + 2.0) * 2f64.powi(-149);
+        let epsilon = |size: f64| gamma * size + tiny;
         let worst = row.iter().fold(0.0f64, |worst, &(.., size)| worst.max(epsilon(size)));
         let share = |&(_, x, size): &(usize, f64, f64)| {
             (epsilon(size) + UNIT * (top - x + 2.0 * worst) + UNIT * (s + 4.0 * n + 4.0)).exp_m1()
@@ -231,7 +236,8 @@ pub static INFO: OpInfo<Attention> = OpInfo {
     sample: |d| {
         let pick = 7 * d.dim() + 3 * d.dim() + d.dim(); // reaches all choices, be the dimensions 1 to 3
         let (t, s, width, v_width) = (d.dim() % 300, d.dim() % 300, d.dim() % 70, d.dim() % 70);
-        // A single key has the weight 1 whatever its score: gradients of rounding errors, which have no size to be held to.
+        // A single key has the weight 1 whatever its score: gradients of rounding errors, which have no size to be held
+        // to.
         let s = if s == 1 { 2 } else { s };
         let (b, h, kv) = [(1, 2, 2), (2, 2, 1), (1, 4, 2)][pick % 3];
         let causal = Sight { causal: true, window: None };

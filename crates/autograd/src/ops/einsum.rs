@@ -1,8 +1,9 @@
 //! Einstein's sum of two tensors: every product of tensors, by the names of its axes.
 //!
-//! y is a sum of products, one factor from a and one from b, so the gradient of a factor is the same kind of sum: with y(out) = Σ a(…)·b(…),
-//! da(…) = Σ dy(out)·b(…) over every axis that a lacks, which is `einsum("out,b->a")`. Two things are left to do: an axis that
-//! only a has, and which was summed over, repeats the gradient; a letter that a has twice puts it onto the diagonal.
+//! y is a sum of products, one factor from a and one from b, so the gradient of a factor is the same kind of sum: with
+//! y(out) = Σ a(…)·b(…), da(…) = Σ dy(out)·b(…) over every axis that a lacks, which is `einsum("out,b->a")`. Two things
+//! are left to do: an axis that only a has, and which was summed over, repeats the gradient; a letter that a has twice
+//! puts it onto the diagonal.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -81,8 +82,9 @@ fn gradient(dy: &Var, out: &[char], other: &Var, other_axes: &[char], shape: &[u
 }
 
 impl Var {
-    /// The sum of products that `spec` names: `"ij,jk->ik"` is y(i, k) = Σⱼ a(i, j)·b(j, k), the matrix product. Letters are
-    /// axes: one that the output lacks is summed over, one that stands twice in an input walks along its diagonal.
+    /// The sum of products that `spec` names: `"ij,jk->ik"` is y(i, k) = Σⱼ a(i, j)·b(j, k), the matrix product.
+    /// Letters are axes: one that the output lacks is summed over, one that stands twice in an input walks along its
+    /// diagonal.
     ///
     /// ```
     /// use glassbox_autograd::Var;
@@ -110,7 +112,8 @@ fn lengths(letters: &[Vec<char>; 3], shapes: [&[usize]; 2]) -> BTreeMap<char, us
     pairs.collect()
 }
 
-/// The sums over each input's own letters first, which may be infinite or NaN by themselves; then one loop over all others.
+/// The sums over each input's own letters first, which may be infinite or NaN by themselves; then one loop over all
+/// others.
 fn reference(op: &Einsum, x: &[ArrayD<f64>]) -> ArrayD<f64> {
     let [a, b, out] = op.letters();
     let (a, a_axes) = own_sums(&x[0], &a, |letter| b.contains(&letter) || out.contains(&letter));
@@ -125,7 +128,8 @@ fn reference(op: &Einsum, x: &[ArrayD<f64>]) -> ArrayD<f64> {
     y
 }
 
-/// x summed over the letters that stand nowhere else, on the diagonal of those that it has twice; and the letters that stay.
+/// x summed over the letters that stand nowhere else, on the diagonal of those that it has twice; and the letters that
+/// stay.
 fn own_sums(x: &ArrayD<f64>, letters: &[char], elsewhere: impl Fn(char) -> bool) -> (ArrayD<f64>, Vec<char>) {
     let lengths: BTreeMap<char, usize> = letters.iter().copied().zip(x.shape().iter().copied()).collect();
     let stay: Vec<char> = lengths.keys().copied().filter(|&l| elsewhere(l)).collect();

@@ -44,8 +44,9 @@ impl Op for Rotary {
 }
 
 impl Var {
-    /// Rows (…, T, D) turned by the angles of their positions, row t by row `offset` + t of the table: what queries and keys get
-    /// before [`attention`](Self::attention), whose scores then depend on distances. The offset is the number of keys that a cache holds.
+    /// Rows (…, T, D) turned by the angles of their positions, row t by row `offset` + t of the table: what queries and
+    /// keys get before [`attention`](Self::attention), whose scores then depend on distances. The offset is the number
+    /// of keys that a cache holds.
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -10,20 +10,21 @@
 //! dq = scale·dx·k,   dk = scale·dxᵀ·q,   dmask = dx
 //! ```
 //!
-//! Blocks of `KEYS` keys are the outer loop and blocks of `QUERIES` queries the inner one: w and dx of such a pair are 64 × 128 floats each and
-//! stay in the second-level cache while the five products are made of them. Inside a pair all products leave out the tiles
-//! that no query sees.
+//! Blocks of `KEYS` keys are the outer loop and blocks of `QUERIES` queries the inner one: w and dx of such a pair are
+//! 64 × 128 floats each and stay in the second-level cache while the five products are made of them. Inside a pair all
+//! products leave out the tiles that no query sees.
 //!
-//! **The order is fixed**: dk and dv add up the blocks of queries of a head in their order, head after head of a group, and dq the
-//! blocks of keys. Where there are at least `GROUPS` heads of keys, one task has such a head with all of its group, and makes each pair's
-//! weights once. Where there are fewer, tasks have some queries (and make dq) or a block of keys (and make dk and dv), and the weights are
-//! made twice; the sums are the same, and so are their bits.
+//! **The order is fixed**: dk and dv add up the blocks of queries of a head in their order, head after head of a group,
+//! and dq the blocks of keys. Where there are at least `GROUPS` heads of keys, one task has such a head with all of its
+//! group, and makes each pair's weights once. Where there are fewer, tasks have some queries (and make dq) or a block
+//! of keys (and make dk and dv), and the weights are made twice; the sums are the same, and so are their bits.
 
-use super::problem::{Block, Heads, Problem};
+use super::problem::Block;
 use super::product::{Right, multiply};
+use super::weights::{Back, Scratch, deltas, take, weights_and_their_gradient, zeros_around};
 use crate::gemm::{MatMut, MatRef, Panels, TileShape, with_scratch};
 use crate::parallel::for_each_of;
-use crate::simd::{Isa, Kernel, MAX_LANES, Simd, math};
+use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
 /// Keys in a block.
@@ -33,16 +34,8 @@ pub(super) const QUERIES: usize = 64;
 /// Heads of keys from which each is one task.
 const GROUPS: usize = 8;
 
-/// What the backward pass reads besides the inputs: y and dy (B, H, T, Dv), and the logsumexp (B, H, T), row-major.
-#[derive(Clone, Copy)]
-pub(super) struct Back<'a> {
-    pub p: Problem<'a>,
-    pub y: Heads<'a>,
-    pub dy: Heads<'a>,
-    pub logsumexp: &'a [f32],
-}
-
-/// Adds to the row-major gradients, of which any may be missing: dq (B, H, T, D), dk (B, Hkv, S, D) and dv (B, Hkv, S, Dv).
+/// Adds to the row-major gradients, of which any may be missing: dq (B, H, T, D), dk (B, Hkv, S, D) and dv (B, Hkv, S,
+/// Dv).
 pub(super) fn backward(back: &Back<'_>, dq: Option<&mut [f32]>, dk: Option<&mut [f32]>, dv: Option<&mut [f32]>) {
     let p = &back.p;
     let (t, s, kv_heads) = (p.queries(), p.keys(), p.k.shape[1]);
@@ -76,13 +69,6 @@ pub(super) fn backward(back: &Back<'_>, dq: Option<&mut [f32]>, dk: Option<&mut 
     Isa::current().dispatch(Backward(back, tasks));
 }
 
-/// The first `len` floats, which leave `from`.
-fn take<'a>(from: &mut Option<&'a mut [f32]>, len: usize) -> Option<&'a mut [f32]> {
-    let (now, later) = from.take()?.split_at_mut(len);
-    *from = Some(later);
-    Some(now)
-}
-
 /// Some heads that share their keys, some of their queries, some of their keys.
 struct Task<'a> {
     b: usize,
@@ -113,38 +99,6 @@ struct Run<'a> {
     back: &'a Back<'a>,
     task: Task<'a>,
     scratch: &'a mut [f32],
-}
-
-/// What a task needs: Δ of its queries; and for a pair of blocks kᵀ and vᵀ packed, w and dx, and the last panels of k, q and dy.
-pub(super) struct Scratch<'a> {
-    pub delta: &'a mut [f32],
-    pub kt: &'a mut [f32],
-    pub vt: &'a mut [f32],
-    pub w: &'a mut [f32],
-    pub dx: &'a mut [f32],
-    k: &'a mut [f32],
-    q: &'a mut [f32],
-    dy: &'a mut [f32],
-}
-
-impl<'a> Scratch<'a> {
-    pub fn lengths<S: Simd>(p: &Problem<'_>) -> [usize; 8] {
-        let (keys, queries) = (p.keys().min(KEYS), p.queries().min(QUERIES));
-        let pair = queries * Self::stride::<S>(p);
-        let tail = |depth| Right::tail_len::<S>(depth);
-        let [kt, vt] = [p.k.shape[3], p.v.shape[3]].map(|d| Right::transposed_len::<S>(keys, d));
-        [p.group() * p.queries(), kt, vt, pair, pair, tail(keys), tail(queries), tail(queries)]
-    }
-    /// From a row of w or dx to the next.
-    pub fn stride<S: Simd>(p: &Problem<'_>) -> usize {
-        p.keys().min(KEYS).next_multiple_of(TileShape::of(S::ISA, S::LANES).nr)
-    }
-    pub fn new<S: Simd>(p: &Problem<'_>, scratch: &'a mut [f32]) -> Self {
-        let mut rest = Some(scratch);
-        let [delta, kt, vt, w, dx, k, q, dy] =
-            Self::lengths::<S>(p).map(|len| take(&mut rest, len).expect("always some"));
-        Scratch { delta, kt, vt, w, dx, k, q, dy }
-    }
 }
 
 impl Kernel for Run<'_> {
@@ -232,78 +186,4 @@ impl Kernel for Run<'_> {
             }
         }
     }
-}
-
-/// Writes zeros to the left and to the right of what was computed, as far as a tile of keys can reach: of the keys in a tile, each query
-/// that it is summed over sees at least one.
-#[inline(always)]
-fn zeros_around<S: Simd>(
-    s: S,
-    matrices: [&mut [f32]; 2],
-    rows: usize,
-    stride: usize,
-    (from, to): (usize, usize),
-    reach: usize,
-) {
-    let left = from.saturating_sub(reach.next_multiple_of(S::LANES))..from;
-    let right = to..stride.min(to + reach.next_multiple_of(S::LANES));
-    for x in matrices {
-        for x in x.chunks_mut(stride).take(rows) {
-            for side in [left.clone(), right.clone()] {
-                for cells in x[side].chunks_exact_mut(S::LANES) {
-                    s.store(cells, s.splat(0.0));
-                }
-            }
-        }
-    }
-}
-
-/// Δ = Σ dy∘y of the queries `i` of a head.
-#[inline(always)]
-pub(super) fn deltas<S: Simd>(s: S, back: &Back<'_>, [b, h]: [usize; 2], i: Range<usize>, delta: &mut [f32]) {
-    let (y, dy) = (back.y.head(b, h), back.dy.head(b, h));
-    for (delta, i) in delta.iter_mut().zip(i) {
-        let mut sum = s.splat(0.0);
-        let vectors = y.row(i).chunks(S::LANES).zip(dy.row(i).chunks(S::LANES));
-        for (y, dy) in vectors {
-            sum = s.mul_add(s.load_part(dy), s.load_part(y), sum);
-        }
-        *delta = s.sum(sum);
-    }
-}
-
-/// w and scale·dx of the queries `i`, at most a tile, for the keys `seen` of the block and around them up to whole vectors: the range that it
-/// returns. Both are 0 where a query doesn't see a key.
-#[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "two matrices and what they are made of")]
-pub(super) fn weights_and_their_gradient<S: Simd>(
-    s: S,
-    back: &Back<'_>,
-    block: &Block<'_>,
-    vt: &Right<'_>,
-    (i, seen): (&Range<usize>, &Range<usize>),
-    delta: &[f32],
-    (w, dx): (&mut [f32], &mut [f32]),
-    stride: usize,
-    scale: f32,
-) -> (usize, usize) {
-    let (b, h) = (block.b, block.h);
-    let dy = back.dy.head(b, h);
-    let cover = block.scores(s, i, seen, w, stride, &mut [0.0; MAX_LANES]);
-    let dw = &mut MatMut::new(dx, i.len(), stride, stride);
-    multiply(s, dy.block(i.start, 0, i.len(), dy.cols()), vt, 0, seen.clone(), dw, false); // (rows, Dv) × (Dv, keys)
-    for (r, i) in i.clone().enumerate() {
-        let row = r * stride + cover.0..r * stride + cover.1;
-        let lse = s.splat(back.logsumexp[(b * back.p.heads() + h) * back.p.queries() + i]);
-        let (delta, scale, zero) = (s.splat(delta[r]), s.splat(scale), s.splat(0.0));
-        let cells = w[row.clone()].chunks_exact_mut(S::LANES).zip(dx[row].chunks_exact_mut(S::LANES));
-        for (w, dx) in cells {
-            let weight = math::exp(s, s.load(w) - lse);
-            let gradient = weight * (s.load(dx) - delta) * scale;
-            s.store(w, weight);
-            // A weight of 0 passes nothing on, not even NaN.
-            s.store(dx, s.select(s.eq(weight, zero), zero, gradient));
-        }
-    }
-    cover
 }

@@ -1,17 +1,18 @@
 //! The forward pass: tiles of queries against blocks of keys, with the softmax on the way.
 //!
 //! What differs from `naive.rs`:
-//! 1. Scores are computed for a tile of queries (as many as the micro-kernel has rows) and a block of `KEYS` keys at a time, in a
-//!    scratch of 14 × 256 floats that stays in the first-level cache. They never go to memory.
-//! 2. The softmax is online (Milakov & Gimelshein 2018): a row keeps its largest score m so far, the sum l of e^(x − m) and
-//!    y = Σ e^(x − m)·v. When a block raises m to m', l and y are multiplied by e^(m − m') first. y/l is right at the end
-//!    whatever m was (Dao et al. 2022).
-//! 3. A block which none of the tile's queries sees is skipped, and inside a block the panels of keys beyond what they see: causal attention costs
-//!    half.
+//! 1. Scores are computed for a tile of queries (as many as the micro-kernel has rows) and a block of `KEYS` keys at a
+//!    time, in a scratch of 14 × 256 floats that stays in the first-level cache. They never go to memory.
+//! 2. The softmax is online (Milakov & Gimelshein 2018): a row keeps its largest score m so far, the sum l of e^(x − m)
+//!    and y = Σ e^(x − m)·v. When a block raises m to m', l and y are multiplied by e^(m − m') first. y/l is right at
+//!    the end whatever m was (Dao et al. 2022).
+//! 3. A block which none of the tile's queries sees is skipped, and inside a block the panels of keys beyond what they
+//!    see: causal attention costs half.
 //! 4. Keys are packed (transposed) once for all the tiles of a task; values are read where they lie.
-//! 5. A single query, the newest token of a text, reads the keys where they lie. Heads that share their keys are queries of one head then.
-//! 6. Tiles don't skip single keys: a hidden one has weight 0, and 0·v is 0 unless v is infinite or NaN. So where something is
-//!    hidden the values are looked through first, and heads with such a v are left to `naive.rs`.
+//! 5. A single query, the newest token of a text, reads the keys where they lie. Heads that share their keys are
+//!    queries of one head then.
+//! 6. Tiles don't skip single keys: a hidden one has weight 0, and 0·v is 0 unless v is infinite or NaN. So where
+//!    something is hidden the values are looked through first, and heads with such a v are left to `naive.rs`.
 
 use super::naive;
 use super::problem::{Block, Heads, Problem};
@@ -154,8 +155,8 @@ impl Kernel for Run<'_> {
     }
 }
 
-/// Turns a tile's scores x into weights e^(x − m), m being the largest score of the row so far, and brings what was summed before
-/// to the new m.
+/// Turns a tile's scores x into weights e^(x − m), m being the largest score of the row so far, and brings what was
+/// summed before to the new m.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "a tile's rows and the state of each")]
 fn weights<S: Simd>(

@@ -1,11 +1,14 @@
-//! The gradient of a learned mask, such as a bias that depends on the distance: dx, added up over whatever the mask was repeated along.
+//! The gradient of a learned mask, such as a bias that depends on the distance: dx, added up over whatever the mask was
+//! repeated along.
 //!
-//! It has the mask's own size and no other memory of that order is needed: a task owns some rows of the mask and goes through all batches, heads
-//! and queries that read them, in their order. It costs the scores and dw once more, two products.
+//! It has the mask's own size and no other memory of that order is needed: a task owns some rows of the mask and goes
+//! through all batches, heads and queries that read them, in their order. It costs the scores and dw once more, two
+//! products.
 
-use super::backward::{Back, KEYS, QUERIES, Scratch, deltas, weights_and_their_gradient};
+use super::backward::{KEYS, QUERIES};
 use super::problem::Block;
 use super::product::Right;
+use super::weights::{Back, Scratch, deltas, weights_and_their_gradient};
 use crate::gemm::{Panels, TileShape, with_scratch};
 use crate::parallel::for_each_of;
 use crate::simd::{Isa, Kernel, Simd};

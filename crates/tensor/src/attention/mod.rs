@@ -14,17 +14,18 @@
 //! | `sight.rs` | which keys a query sees by its position: causal, windowed |
 //! | `naive.rs` | the definition, a query at a time |
 //! | `forward.rs` | tiles of scores, the softmax online |
-//! | `backward.rs` | the weights once more from L, and dq, dk, dv out of them |
+//! | `weights.rs` | the weights once more, from L, and their gradient |
+//! | `backward.rs` | dq, dk and dv out of these |
 //! | `mask_gradient.rs` | dmask |
 //! | `problem.rs`, `product.rs` | what all of these read; their matrix products |
 //!
-//! **What is hidden.** A key is hidden from a query by its position (`Sight`) or by a mask of −∞; of a hidden key nothing reaches y,
-//! be it NaN. A query that sees no key gets y = 0 and passes no gradient on (PyTorch: NaN up to version 2.4, zeros from
-//! 2.5 on). The mask is added to the scores, as PyTorch does with a float mask; for one of ones and zeros m, where 0 hides, hand over
-//! `m.ln()`: ln 1 = 0, ln 0 = −∞.
+//! **What is hidden.** A key is hidden from a query by its position (`Sight`) or by a mask of −∞; of a hidden key
+//! nothing reaches y, be it NaN. A query that sees no key gets y = 0 and passes no gradient on (PyTorch: NaN up to
+//! version 2.4, zeros from 2.5 on). The mask is added to the scores, as PyTorch does with a float mask; for one of ones
+//! and zeros m, where 0 hides, hand over `m.ln()`: ln 1 = 0, ln 0 = −∞.
 //!
-//! **What it costs.** Two products of T × S × D in the forward pass and five in the backward pass, half of each where attention
-//! is causal. Memory is that of the inputs and the output, and L.
+//! **What it costs.** Two products of T × S × D in the forward pass and five in the backward pass, half of each where
+//! attention is causal. Memory is that of the inputs and the output, and L.
 //!
 //! # How far it may be off
 //!
@@ -32,12 +33,13 @@
 //!
 //! 1. A score is a sum of D products, times scale, plus the mask: each term takes part in at most D + 2 roundings, so
 //!    |x̂ − x| ≤ ε(j) = γ(D+2)·A(j).
-//! 2. A weight e^(x̂ − m) has a rounded exponent, off by u·|x̂ − m|, and an exponential within 1 ULP, 2u at most. Blocks of 256 keys raise
-//!    m step by step, and each of these N = ⌈S/256⌉ steps multiplies by a factor e^(m − m') with the same two errors and one more
-//!    rounding; the steps add up to the final m − x̂ whatever they were. The final m is no score's own error: a shift of all scores
-//!    alike leaves the weights as they are. Nor need it be X, but it is no more than max ε away.
-//! 3. The numerator Σ e·v and the denominator Σ e add S terms in some order: S roundings for each term with its product, N more from block to
-//!    block. Division and product are 2 more.
+//! 2. A weight e^(x̂ − m) has a rounded exponent, off by u·|x̂ − m|, and an exponential within 1 ULP, 2u at most.
+//!    Blocks of 256 keys raise m step by step, and each of these N = ⌈S/256⌉ steps multiplies by a factor e^(m − m')
+//!    with the same two errors and one more rounding; the steps add up to the final m − x̂ whatever they were. The
+//!    final m is no score's own error: a shift of all scores alike leaves the weights as they are. Nor need it be X,
+//!    but it is no more than max ε away.
+//! 3. The numerator Σ e·v and the denominator Σ e add S terms in some order: S roundings for each term with its
+//!    product, N more from block to block. Division and product are 2 more.
 //!
 //! So each term of both sums is off by at most the share
 //!
@@ -58,6 +60,7 @@ mod product;
 mod sight;
 #[cfg(test)]
 mod tests;
+mod weights;
 
 pub use sight::Sight;
 
@@ -69,8 +72,8 @@ use problem::{Heads, Mask, Problem};
 ///
 /// x(j) = scale·q(i)·k(j) + mask(i, j),   w = softmax(x) over the keys j that the query sees,   y(i) = Σ w(j)·v(j)
 ///
-/// with k and v of head ⌊h·Hkv/H⌋. The T × S weights are never held. `crates/tensor/src/attention/mod.rs` derives how far y may be off; it is
-/// `Var::attention` that most callers want.
+/// with k and v of head ⌊h·Hkv/H⌋. The T × S weights are never held. `crates/tensor/src/attention/mod.rs` derives how
+/// far y may be off; it is `Var::attention` that most callers want.
 ///
 /// ```
 /// use glassbox_tensor::{Attention, Sight, Tensor, assert_close, tensor};
@@ -101,8 +104,8 @@ pub struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// y (B, H, T, Dv), and the logsumexp of each query's scores, L = ln Σ e^x, of shape (B, H, T), which [`backward`](Self::backward)
-    /// wants: ∞ for a query that sees nothing.
+    /// y (B, H, T, Dv), and the logsumexp of each query's scores, L = ln Σ e^x, of shape (B, H, T), which
+    /// [`backward`](Self::backward) wants: ∞ for a query that sees nothing.
     ///
     /// # Panics
     /// When shapes don't fit together.
@@ -119,7 +122,8 @@ impl Attention<'_> {
         (y, logsumexp)
     }
 
-    /// The gradients of q, k, v and the mask that `needs` asks for, given what [`forward`](Self::forward) returned and `dy`, the gradient of y.
+    /// The gradients of q, k, v and the mask that `needs` asks for, given what [`forward`](Self::forward) returned and
+    /// `dy`, the gradient of y.
     ///
     /// # Panics
     /// When shapes don't fit together.
@@ -139,7 +143,7 @@ impl Attention<'_> {
         let (y, dy, logsumexp) = (rows_in_one_piece(y), rows_in_one_piece(dy), logsumexp.contiguous());
         self.with_problem(|p| {
             let logsumexp = logsumexp.as_slice().expect("contiguous");
-            let back = backward::Back { p: *p, y: heads(&y), dy: heads(&dy), logsumexp };
+            let back = weights::Back { p: *p, y: heads(&y), dy: heads(&dy), logsumexp };
             let [dq, dk, dv] = [&mut dq, &mut dk, &mut dv].map(|grad| grad.as_mut().map(Tensor::make_mut));
             backward::backward(&back, dq, dk, dv);
             if let Some(dmask) = &mut dmask {

@@ -1,4 +1,5 @@
-//! The definition, a query at a time: what the tiles of `forward.rs` are held to, and what computes where they would let a NaN through.
+//! The definition, a query at a time: what the tiles of `forward.rs` are held to, and what computes where they would
+//! let a NaN through.
 
 use super::problem::Problem;
 use crate::simd::{Scalar, math};

@@ -101,8 +101,8 @@ impl Problem<'_> {
         self.heads() / self.k.shape[1].max(1)
     }
 
-    /// Of one query for each head and several heads for each head of keys, the same with these heads as queries of one: their keys
-    /// are then read once for all of them. `None` for others.
+    /// Of one query for each head and several heads for each head of keys, the same with these heads as queries of one:
+    /// their keys are then read once for all of them. `None` for others.
     pub fn with_heads_as_queries(&self) -> Option<Self> {
         let (group, seen) = (self.group(), self.seen_by(&(0..1)));
         if self.queries() != 1 || group <= 1 || seen.is_empty() {
@@ -124,8 +124,8 @@ impl Problem<'_> {
         Some(p)
     }
 
-    /// Multiply-adds of one matrix product over all pairs of a query and a key, in units of [`parallel`](crate::parallel)'s
-    /// threshold: the vectors do some 64 of them while one float comes from memory.
+    /// Multiply-adds of one matrix product over all pairs of a query and a key, in units of
+    /// [`parallel`](crate::parallel)'s threshold: the vectors do some 64 of them while one float comes from memory.
     pub fn work(&self) -> usize {
         let rows = self.batch() * self.heads() * self.queries();
         rows.saturating_mul(self.keys()).saturating_mul(self.q.shape[3] + self.v.shape[3]) / 64
@@ -199,8 +199,8 @@ impl Block<'_> {
         start.saturating_sub(self.keys.start)..end.saturating_sub(self.keys.start)
     }
 
-    /// Writes the scores of the queries `i`, at most a tile of them, into the rows of `x`, one below the other, for the keys `seen` and around
-    /// them up to whole vectors: the range that it returns. `top` gets each row's largest.
+    /// Writes the scores of the queries `i`, at most a tile of them, into the rows of `x`, one below the other, for the
+    /// keys `seen` and around them up to whole vectors: the range that it returns. `top` gets each row's largest.
     #[inline(always)]
     pub fn scores<S: Simd>(
         &self,

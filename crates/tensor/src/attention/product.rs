@@ -1,9 +1,11 @@
-//! The matrix products of attention: a few rows times a block of keys or values, by the micro-kernel of [`gemm`](crate::gemm).
+//! The matrix products of attention: a few rows times a block of keys or values, by the micro-kernel of
+//! [`gemm`](crate::gemm).
 //!
 //! Of the five products of a block (scores, weights·v, and three more on the way back) every left side is read where it
-//! lies, transposed or not: a tile takes it number by number. A right side is read by whole vectors along its rows; where these
-//! lie in one piece, as those of v do, it stays where it is as well, and only kᵀ and a last panel of less than a vector are
-//! packed. A single row on the left, the newest token of a text, would use a packed panel once: it has kernels of its own.
+//! lies, transposed or not: a tile takes it number by number. A right side is read by whole vectors along its rows;
+//! where these lie in one piece, as those of v do, it stays where it is as well, and only kᵀ and a last panel of less
+//! than a vector are packed. A single row on the left, the newest token of a text, would use a packed panel once: it
+//! has kernels of its own.
 
 use crate::gemm::{Epilogue, MatMut, MatRef, Source, Tile, TileShape, columns_at_once, pack_panel, row_times, tile_fn};
 use crate::simd::Simd;
@@ -55,7 +57,8 @@ impl<'a> Right<'a> {
         tile_shape::<S>().nr * depth
     }
 
-    /// x itself, whose rows lie in one piece; the last columns are packed into `buffer` where they are no whole vectors.
+    /// x itself, whose rows lie in one piece; the last columns are packed into `buffer` where they are no whole
+    /// vectors.
     pub fn in_place<S: Simd>(s: S, x: MatRef<'a>, buffer: &'a mut [f32]) -> Self {
         let (nr, depth, cols) = (tile_shape::<S>().nr, x.rows(), x.cols());
         assert!(x.col_stride() == 1, "attention: a right side whose rows are scattered");
@@ -70,9 +73,9 @@ impl<'a> Right<'a> {
     }
 }
 
-/// C = A·B or C + A·B for at most a tile of rows. A begins at depth `k0` of B; of C's columns, which are B's, those in `cols` are
-/// computed, and around them up to whole panels of a tile or half of one: the range that is returned. C may be wider than B: then the
-/// columns beyond hold anything.
+/// C = A·B or C + A·B for at most a tile of rows. A begins at depth `k0` of B; of C's columns, which are B's, those in
+/// `cols` are computed, and around them up to whole panels of a tile or half of one: the range that is returned. C may
+/// be wider than B: then the columns beyond hold anything.
 ///
 /// An element is the sum of its products in the order of k, from zero, and is added to C as a whole.
 ///
@@ -125,8 +128,8 @@ pub(super) fn multiply<S: Simd>(
             relu: false,
         };
         let source = if a_row == 1 { Source::Panels } else { Source::Rows };
-        // SAFETY: `a` is a view of rows × k, which MatRef checked; the panel holds `width` floats for each of k steps, as the assertion
-        // above found; the rows and columns of C lie inside it, and it is borrowed for this call.
+        // SAFETY: `a` is a view of rows × k, which MatRef checked; the panel holds `width` floats for each of k steps,
+        // as the assertion above found; the rows and columns of C lie inside it, and it is borrowed for this call.
         unsafe { tile_fn::<S>(rows, width, source)(s, tile) };
     }
     (from, end)

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-/// Which keys a query sees by its position alone. With T queries and S keys the two are aligned at their ends, so query i stands
-/// at key i + S − T: the queries are the newest, and the keys may begin with a past that was cached.
+/// Which keys a query sees by its position alone. With T queries and S keys the two are aligned at their ends, so query
+/// i stands at key i + S − T: the queries are the newest, and the keys may begin with a past that was cached.
 ///
-/// This is how FlashAttention aligns them (from version 2.1 on). PyTorch's `is_causal` aligns them at the beginning, which is the same
-/// where T = S.
+/// This is how FlashAttention aligns them (from version 2.1 on). PyTorch's `is_causal` aligns them at the beginning,
+/// which is the same where T = S.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
     /// Only keys up to the query's own position.
     pub causal: bool,
-    /// Of these only the last `window`, the query's own among them (Child et al. 2019; Mistral's sliding window). Needs `causal`.
+    /// Of these only the last `window`, the query's own among them (Child et al. 2019; Mistral's sliding window). Needs
+    /// `causal`.
     pub window: Option<usize>,
 }
 

@@ -137,7 +137,8 @@ const SIGHTS: [Sight; 4] =
 
 #[test]
 fn both_passes_agree_with_f64_at_the_borders_of_tiles_and_blocks() {
-    // T and S around a tile's rows and columns, a block of each pass, and a task; D and Dv with and without a last panel.
+    // T and S around a tile's rows and columns, a block of each pass, and a task; D and Dv with and without a last
+    // panel.
     let pairs = [(1, 1), (4, 4), (15, 15), (14, 33), (33, 14), (65, 127), (129, 128), (1, 300), (257, 257), (70, 520)];
     for isa in Isa::available() {
         isa.with(|| {
