@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 
-/// Dimensions that go beyond every block: GEMM tiles (32), reduction blocks (512), column strips (1024), elementwise
+/// Dimensions that go beyond every block: GEMM tiles (32), reduction blocks (8192), column strips (1024), elementwise
 /// chunks (16,384), along the last axes and along the first.
 pub(super) const LARGE: [&[usize]; 2] = [&[37, 1100, 19, 2, 5, 3], &[20_000, 3, 17, 1, 2]];
 

@@ -1,10 +1,10 @@
 //! Where the largest or the smallest element stands.
 
 use super::extreme::Extreme;
-use super::{Fold, reduce_into, reduced_shape};
+use super::{COLUMNS, Columns, Fold, reduce_into, reduced_shape};
 use crate::ids::Ids;
 use crate::shape::axis_mask;
-use crate::simd::Simd;
+use crate::simd::{Simd, UpdateLanes, update_lanes};
 use crate::tensor::Tensor;
 
 /// The place of the extreme: the first of equal ones, and of NaNs, which win as they do in [`Extreme`].
@@ -50,6 +50,35 @@ impl<const MIN: bool> Fold for Arg<MIN> {
     }
     fn finish(self, place: Place) -> u32 {
         place.index.unwrap_or(0)
+    }
+    #[inline(always)]
+    fn columns<S: Simd, T>(self, s: S, x: Columns<'_>, at: usize, out: &mut [T], emit: impl Fn(Place) -> T) {
+        let (mut value, mut index) = ([0.0f32; COLUMNS], [0.0f32; COLUMNS]);
+        let (value, index) = (&mut value[..x.width], &mut index[..x.width]);
+        value.copy_from_slice(x.row(0));
+        for row in 1..x.rows {
+            update_lanes(s, &Challenge::<MIN> { row: row as f32 }, [&mut *value, &mut *index], [x.row(row)]);
+        }
+        for (out, (&mut value, &mut index)) in out.iter_mut().zip(value.iter_mut().zip(index)) {
+            *out = emit(Place { value, index: Some((at + index as usize) as u32) });
+        }
+    }
+}
+
+/// The extremes of the rows above and where they stand, against the next row. Its number within a block is exact as an f32.
+struct Challenge<const MIN: bool> {
+    row: f32,
+}
+
+impl<const MIN: bool> UpdateLanes<2, 1> for Challenge<MIN> {
+    #[inline(always)]
+    fn lanes<S: Simd>(&self, s: S, [value, index]: [S::F; 2], [x]: [S::F; 1]) -> [S::F; 2] {
+        let beats = if MIN { s.lt(x, value) } else { s.gt(x, value) };
+        let row = s.splat(self.row);
+        let (better, at) = (s.select(beats, x, value), s.select(beats, row, index));
+        // NaN beats all numbers, and nothing beats NaN
+        let (better, at) = (s.select(s.is_nan(x), x, better), s.select(s.is_nan(x), row, at));
+        [s.select(s.is_nan(value), value, better), s.select(s.is_nan(value), index, at)]
     }
 }
 

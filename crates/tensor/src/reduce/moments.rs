@@ -1,9 +1,10 @@
 //! Mean and variance in one reading, however far the mean is from 0.
 //!
-//! Of a piece that stays in the first-level cache, the mean first (of x − x₀, which is small where all x are alike), then Σ (x − m)²
-//! around its f32 m, and m's own error δ taken out: M₂ = Σ (x − m)² − n·δ². Two pieces are joined in f64 as Chan, Golub and LeVeque
-//! do (1983, *Algorithms for Computing the Sample Variance*). So the variance of 10⁴ + N(0, 1) has all its digits, and that of equal
-//! numbers is exactly 0, with the mean exactly their value.
+//! Of a piece that stays in the first-level cache, Σ (x − c) and Σ (x − c)² around the mean c of its first few numbers. Where c is as
+//! near to the piece's mean as most of its numbers are, M₂ = Σ (x − c)² − (Σ (x − c))² / n loses no more than a bit; or else
+//! the squares are added up once more, around the mean. Two pieces are joined in f64 as Chan, Golub and LeVeque do (1983, *Algorithms
+//! for Computing the Sample Variance*). So the variance of 10⁴ + N(0, 1) has all its digits, and that of equal numbers is exactly 0,
+//! with the mean exactly their value.
 
 use super::{COLUMNS, Columns, Fold, reduce_into, reduced_count, reduced_shape};
 use crate::shape::axis_mask;
@@ -46,17 +47,26 @@ impl Moments {
     pub(crate) fn of_row<S: Simd>(s: S, x: &[f32]) -> Moments {
         let mut all = Moments::NONE;
         for x in x.chunks(PIECE) {
+            // The mean of a vector: the sum of 2ᵏ equal numbers is exact.
+            let c = if x.len() < S::LANES { x[0] } else { s.sum(s.load(x)) / S::LANES as f32 };
             let n = x.len() as f64;
-            let mean = f64::from(x[0]) + sum_lanes(s, &Distance { from: x[0] }, [x])[0] / n;
-            let m = mean as f32;
-            let squares = sum_lanes(s, &Square { from: m }, [x])[0];
-            all = all.join(around(n, mean, m, squares, x.iter().copied()));
+            let [sum, squares] = sum_lanes(s, &Distances { from: c }, [x]);
+            let mean = f64::from(c) + sum / n;
+            let off = sum * sum / n;
+            all = all.join(if 2.0 * off <= squares && squares.is_finite() {
+                Moments { count: n, mean, m2: squares - off }
+            } else {
+                let m = mean as f32;
+                let [_, squares] = sum_lanes(s, &Distances { from: m }, [x]);
+                around(n, mean, m, squares, x.iter().copied())
+            });
         }
         all
     }
 }
 
-/// From Σ (x − m)², where m is the mean as an f32. What was too large for f32 is computed once more in f64.
+/// From Σ (x − m)², where m is the mean as an f32, whose own error is taken out. What was too large for f32 is computed once more in
+/// f64.
 fn around(n: f64, mean: f64, m: f32, squares: f64, x: impl Iterator<Item = f32> + Clone) -> Moments {
     let off = mean - f64::from(m);
     if squares.is_finite() && off.is_finite() {
@@ -66,51 +76,40 @@ fn around(n: f64, mean: f64, m: f32, squares: f64, x: impl Iterator<Item = f32> 
     Moments { count: n, mean, m2: x.map(|x| (f64::from(x) - mean).powi(2)).sum() }
 }
 
-/// x − from
-struct Distance {
+/// x − from and its square
+struct Distances {
     from: f32,
 }
 
-impl SumLanes<1, 1> for Distance {
+impl SumLanes<1, 2> for Distances {
     #[inline(always)]
-    fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> [S::F; 1] {
-        [x - s.splat(self.from)]
-    }
-}
-
-/// (x − from)²
-struct Square {
-    from: f32,
-}
-
-impl SumLanes<1, 1> for Square {
-    #[inline(always)]
-    fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> [S::F; 1] {
+    fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> [S::F; 2] {
         let apart = x - s.splat(self.from);
-        [apart * apart]
+        [apart, apart * apart]
     }
 }
 
-/// The same of columns, added to what the rows above gave: `[acc, from, x₀, x₁, …]`.
-struct Distances;
+/// x − from of columns, added to what the rows above gave: `[acc, from, x₀, x₁, …]`.
+struct AddDistances;
 
-impl UpdateLanes<1, 2> for Distances {
+impl UpdateLanes<1, 2> for AddDistances {
     #[inline(always)]
     fn lanes<S: Simd>(&self, _: S, [acc]: [S::F; 1], [from, x]: [S::F; 2]) -> [S::F; 1] {
         [acc + (x - from)]
     }
 }
 
-impl UpdateLanes<1, 5> for Distances {
+impl UpdateLanes<1, 5> for AddDistances {
     #[inline(always)]
     fn lanes<S: Simd>(&self, _: S, [acc]: [S::F; 1], [from, a, b, c, d]: [S::F; 5]) -> [S::F; 1] {
         [acc + (((a - from) + (b - from)) + ((c - from) + (d - from)))]
     }
 }
 
-struct Squares;
+/// (x − from)² of columns, likewise.
+struct AddSquares;
 
-impl UpdateLanes<1, 2> for Squares {
+impl UpdateLanes<1, 2> for AddSquares {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [acc]: [S::F; 1], [from, x]: [S::F; 2]) -> [S::F; 1] {
         let apart = x - from;
@@ -118,7 +117,7 @@ impl UpdateLanes<1, 2> for Squares {
     }
 }
 
-impl UpdateLanes<1, 5> for Squares {
+impl UpdateLanes<1, 5> for AddSquares {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [acc]: [S::F; 1], [from, a, b, c, d]: [S::F; 5]) -> [S::F; 1] {
         let (a, b, c, d) = (a - from, b - from, c - from, d - from);
@@ -179,13 +178,13 @@ impl Fold for MeanAndSpread {
             let n = rows.len() as f64;
             let first = x.row(top);
             sums.fill(0.0);
-            add(s, &Distances, x, rows.clone(), first, sums);
+            add(s, &AddDistances, x, rows.clone(), first, sums);
             for (c, mean) in means.iter_mut().enumerate() {
                 exact[c] = f64::from(first[c]) + f64::from(sums[c]) / n;
                 *mean = exact[c] as f32;
             }
             sums.fill(0.0);
-            add(s, &Squares, x, rows.clone(), means, sums);
+            add(s, &AddSquares, x, rows.clone(), means, sums);
             for (c, all) in all[..x.width].iter_mut().enumerate() {
                 let column = rows.clone().map(|i| x.row(i)[c]);
                 *all = all.join(around(n, exact[c], means[c], f64::from(sums[c]), column));
