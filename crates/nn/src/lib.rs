@@ -49,7 +49,8 @@
 //! ```
 //!
 //! - [`Module`], [`Param`], [`Buffer`], [`Name`]: who owns which tensors, and what they are called; [`summary`] prints it.
-//! - [`Linear`] and its [initialisers](init).
+//! - The layers, such as [`Linear`], and their [initialisers](init). A layer that differs between training and evaluation
+//!   takes a [`Context`], which says which of the two it is.
 //! - [`loss`]: what is minimised, with the reduction always written out.
 //! - [`optim`]: Adam and AdamW, in place.
 //! - [`checkpoint`]: safetensors files that appear whole or not at all, and loads that change all or nothing.
@@ -60,8 +61,9 @@
 extern crate self as glassbox_nn;
 
 pub mod checkpoint;
+mod context;
 pub mod init;
-mod linear;
+mod layers;
 pub mod loss;
 mod module;
 mod name;
@@ -70,8 +72,9 @@ mod param;
 mod summary;
 
 pub use checkpoint::{CheckpointError, load_safetensors, load_safetensors_partial, save_safetensors};
+pub use context::Context;
 pub use glassbox_nn_derive::Module;
-pub use linear::Linear;
+pub use layers::Linear;
 pub use module::{Module, Slot, SlotMut};
 pub use name::Name;
 pub use param::{Buffer, Param};

@@ -14,11 +14,11 @@ pub enum Slot<'a> {
     Buffer(&'a Buffer),
 }
 
-impl<'a> Slot<'a> {
-    /// The values, whichever it is.
-    pub fn value(self) -> &'a Tensor {
+impl Slot<'_> {
+    /// The values, whichever it is: shared, not copied.
+    pub fn value(self) -> Tensor {
         match self {
-            Slot::Param(param) => param.value(),
+            Slot::Param(param) => param.value().clone(),
             Slot::Buffer(buffer) => buffer.value(),
         }
     }
@@ -34,10 +34,10 @@ pub enum SlotMut<'a> {
 }
 
 impl SlotMut<'_> {
-    /// The values, whichever it is.
-    pub fn value(&self) -> &Tensor {
+    /// The values, whichever it is: shared, not copied.
+    pub fn value(&self) -> Tensor {
         match self {
-            SlotMut::Param(param) => param.value(),
+            SlotMut::Param(param) => param.value().clone(),
             SlotMut::Buffer(buffer) => buffer.value(),
         }
     }

@@ -2,7 +2,7 @@
 
 use glassbox_autograd::{LeafId, Var};
 use glassbox_tensor::Tensor;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A tensor which is learned: plain data, with an identity that stays while the values change.
 ///
@@ -116,25 +116,32 @@ impl Clone for Param {
 
 /// A tensor which is kept with the model and not learned, such as a running mean: visited and saved like a parameter,
 /// never given to an optimiser.
-#[derive(Debug, Clone)]
+///
+/// A forward pass of training may change it, although it borrows the model as any other does: `forward(&self, …)`. Where two
+/// threads run one model at once, each change is whole; their order is the threads' own.
+///
+/// ```
+/// use glassbox_nn::Buffer;
+/// use glassbox_tensor::tensor;
+///
+/// let running_mean = Buffer::new(tensor![0., 0.]);
+/// running_mean.set_value(&running_mean.value() * 0.9 + &(&tensor![1., 2.] * 0.1));
+/// assert_eq!(running_mean.value().to_vec(), [0.1, 0.2]);
+/// ```
+#[derive(Debug)]
 pub struct Buffer {
-    value: Tensor,
+    value: RwLock<Tensor>,
 }
 
 impl Buffer {
     /// A buffer with this initial value.
     pub fn new(value: Tensor) -> Self {
-        Self { value }
+        Self { value: RwLock::new(value) }
     }
 
-    /// Its values.
-    pub fn value(&self) -> &Tensor {
-        &self.value
-    }
-
-    /// Its values, to be changed in place.
-    pub fn value_mut(&mut self) -> &mut Tensor {
-        &mut self.value
+    /// Its values: shared, not copied.
+    pub fn value(&self) -> Tensor {
+        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces its values.
@@ -142,9 +149,16 @@ impl Buffer {
     /// # Panics
     /// If the shape differs.
     #[track_caller]
-    pub fn set_value(&mut self, value: Tensor) {
-        assert_same_shape("Buffer::set_value", &self.value, &value);
-        self.value = value;
+    pub fn set_value(&self, value: Tensor) {
+        assert_same_shape("Buffer::set_value", &self.value(), &value);
+        *self.value.write().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+}
+
+/// A clone begins with the same values, and changes apart from the original.
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        Self::new(self.value())
     }
 }
 

@@ -116,6 +116,19 @@ fn a_file_that_pytorch_wrote_loads_exactly() {
 }
 
 #[test]
+fn pytorchs_counters_load_where_f32_holds_them() {
+    let read = |count: i64| {
+        let (_folder, path) = place("counter.safetensors");
+        let header = r#"{"num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}"#;
+        write_raw(&path, header, &count.to_le_bytes());
+        SafetensorsFile::open(&path).expect("open").read("num_batches_tracked")
+    };
+    assert_eq!(read(16_777_216).expect("2²⁴").item(), 16_777_216.0);
+    let error = read(-16_777_217).expect_err("no f32");
+    assert!(error.to_string().contains("num_batches_tracked is I64 with numbers beyond 2²⁴; "), "{error}");
+}
+
+#[test]
 fn a_hugging_face_file_of_16_bit_numbers_loads() {
     let (_folder, path) = place("hf.safetensors");
     // 1, −2, 0.5 as F16 and BF16; unaligned, unordered, and with a tensor of a dtype that nobody asks for.
@@ -135,7 +148,7 @@ fn a_hugging_face_file_of_16_bit_numbers_loads() {
     assert_eq!(file.read("bf16").expect("BF16"), Tensor::from_slice(&[1.0, -2.0, 0.5], [3]));
     let error = file.read("flag").expect_err("BOOL");
     assert!(matches!(&error, CheckpointError::Dtype { tensor, found, .. } if tensor == "flag" && found == "BOOL"));
-    assert!(error.to_string().contains("tensor flag is BOOL; F32, F16 and BF16 can be read"), "{error}");
+    assert!(error.to_string().contains("tensor flag is BOOL; F32, F16, BF16 and small I64 can be read"), "{error}");
     let error = file.read("bf15").expect_err("no such tensor");
     assert!(error.to_string().ends_with("no tensor bf15; did you mean bf16?"), "{error}");
 }

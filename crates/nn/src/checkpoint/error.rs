@@ -42,7 +42,7 @@ pub enum CheckpointError {
     },
 
     /// A tensor of numbers that aren't floating-point numbers of at most 32 bits.
-    #[error("{}: tensor {tensor} is {found}; F32, F16 and BF16 can be read: convert it before saving", path.display())]
+    #[error("{}: tensor {tensor} is {found}; F32, F16, BF16 and small I64 can be read: convert it before saving", path.display())]
     Dtype {
         /// The file in question.
         path: PathBuf,

@@ -96,7 +96,7 @@ impl SafetensorsFile {
         &self.path
     }
 
-    /// Reads a tensor; F16 and BF16 are widened to f32, exactly.
+    /// Reads a tensor; F16 and BF16 are widened to f32, exactly; I64, as PyTorch counts, is read where f32 holds it.
     ///
     /// # Errors
     /// If there is no such tensor (the nearest name is named), it holds other numbers, or the file can't be read.
@@ -118,6 +118,15 @@ impl SafetensorsFile {
                 let mut values = vec![0.0f32; info.shape.iter().product()];
                 self.read_bytes(info, bytemuck::cast_slice_mut(&mut values))?;
                 return Ok(Tensor::from_vec(values, &info.shape));
+            }
+            Dtype::I64 => {
+                let mut counts = vec![0i64; info.shape.iter().product()];
+                self.read_bytes(info, bytemuck::cast_slice_mut(&mut counts))?;
+                if counts.iter().any(|n| n.unsigned_abs() > 1 << 24) {
+                    let found = "I64 with numbers beyond 2²⁴".to_string();
+                    return Err(CheckpointError::Dtype { path: path(), tensor: tensor.into(), found });
+                }
+                return Ok(Tensor::from_vec(counts.into_iter().map(|n| n as f32).collect(), &info.shape));
             }
             Dtype::F16 => widen_f16,
             Dtype::BF16 => widen_bf16,

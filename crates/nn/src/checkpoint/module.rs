@@ -15,9 +15,9 @@ use std::path::Path;
 /// # Errors
 /// If the file can't be written, or two parameters have one name.
 pub fn save_safetensors(module: &(impl Module + ?Sized), path: impl AsRef<Path>) -> Result<(), CheckpointError> {
-    let mut tensors: Vec<(String, &Tensor)> = Vec::new();
+    let mut tensors: Vec<(String, Tensor)> = Vec::new();
     module.visit(Name::root(), &mut |name, slot: Slot<'_>| tensors.push((name.to_string(), slot.value())));
-    write_safetensors(path, tensors, [])
+    write_safetensors(path, tensors.iter().map(|(name, value)| (name.clone(), value)), [])
 }
 
 /// Loads every parameter and buffer from a file that holds exactly these names, as PyTorch's `load_state_dict` does
