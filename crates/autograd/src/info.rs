@@ -7,6 +7,16 @@ use ndarray::ArrayD;
 use std::ops::Range;
 
 /// One operation's entry: what it computes, how it is proven, what it costs.
+///
+/// ```
+/// use glassbox_autograd::{Draw, ops::square::INFO};
+/// use ndarray::array;
+/// let sample = (INFO.sample)(&mut Draw::new([2, 3])); // the operation, and inputs of shapes near these
+/// assert_eq!(sample.inputs[0].shape, [2, 3]);
+/// let y = (INFO.reference)(&sample.op, &[array![3.0, -0.5].into_dyn()]);
+/// assert_eq!(y, array![9.0, 0.25].into_dyn());
+/// assert_eq!((INFO.cost)(&sample.op, &[&[2, 3]]).bytes, 4 * (6 + 6)); // read, and written
+/// ```
 pub struct OpInfo<O: Op> {
     /// The name, which is the file's.
     pub name: &'static str,

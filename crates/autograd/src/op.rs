@@ -13,6 +13,47 @@ pub(crate) type Inline<T> = SmallVec<[T; 4]>;
 
 /// A differentiable operation on tensors. All that is not differentiated (axes, ids, masks, keys) is a field of the type
 /// which implements this; the method on [`Var`] fixes how many inputs there are, and reads well.
+///
+/// ```
+/// use glassbox_autograd::{Cost, Derivatives, Grads, Input, Keep, Kept, Op, OpInfo, Sample, Tolerance, Var};
+/// use glassbox_autograd::{apply, hessian};
+/// use glassbox_tensor::{Tensor, tensor};
+/// /// y = x³.
+/// #[derive(Clone, Debug)]
+/// struct Cube;
+/// impl Op for Cube {
+///     const INFO: &'static OpInfo<Self> = &INFO;
+///     type Extra = ();
+///     fn keep(&self, _: &[bool]) -> Keep {
+///         Keep::input(0)
+///     }
+///     fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
+///         (&(x[0] * x[0]) * x[0], ())
+///     }
+///     fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
+///         [Some(&(3.0 * &kept.x(0).square()) * dy)].into()
+///     }
+/// }
+/// static INFO: OpInfo<Cube> = OpInfo {
+///     name: "cube",
+///     formula: "y = x³",
+///     gradient: "dx = 3 · x² · dy",
+///     source: "definition",
+///     reference: |_, x| x[0].mapv(|x| x * x * x),
+///     sample: |d| Sample::new(Cube, [Input::new(d.shape2())]),
+///     standard: |_| Sample::new(Cube, [Input::new([2048, 2048])]),
+///     wrong: &[],
+///     tolerance: Tolerance::Units(4.0), // two roundings
+///     cost: |_, shapes| Cost::elementwise(2, shapes),
+///     derivatives: Derivatives::Any,
+/// };
+/// let x = Var::input(tensor![2., -1.]);
+/// let y = apply(Cube, [&x]);
+/// assert_eq!(y.value(), &tensor![8., -1.]);
+/// assert_eq!(y.sum_all().backward().of(&x), &tensor![12., 3.]);
+/// let h = hessian(|x| apply(Cube, [x]).sum_all(), &tensor![2., -1.]); // 6·x: backward is made of operations
+/// assert_eq!(h, tensor![[12., 0.], [0., -6.]]);
+/// ```
 pub trait Op: Clone + Debug + 'static {
     /// What the registry knows of the operation: its checks, its bench, its row in the book all come from here.
     const INFO: &'static OpInfo<Self>;

@@ -10,6 +10,13 @@ use std::fmt::{self, Debug, Formatter};
 use std::rc::Rc;
 
 /// An operation, whatever its type.
+///
+/// ```
+/// use glassbox_autograd::{Closeness, OpEntry, ops};
+/// let entries: [&dyn OpEntry; 2] = [&ops::add::INFO, &ops::mul::INFO]; // two types in one list
+/// assert_eq!(entries.map(|op| op.formula()), ["y = a + b", "y = a · b, element by element"]);
+/// assert!(entries.iter().all(|op| op.closeness() == Closeness::Exact)); // one rounding each
+/// ```
 pub trait OpEntry: Sync {
     /// The name.
     fn name(&self) -> &'static str;

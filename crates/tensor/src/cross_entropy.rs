@@ -11,6 +11,14 @@ use crate::simd::{Isa, Kernel, Lanes, Simd, map_lanes};
 use crate::tensor::Tensor;
 
 /// Classes, one for each row of logits, and how they are taken.
+///
+/// ```
+/// use glassbox_tensor::{CrossEntropy, Ids, tensor};
+/// let loss = CrossEntropy { ids: &Ids::from([0, 9]), smoothing: 0.1, ignore: Some(9) };
+/// let (nats, _) = loss.forward(&tensor![[100., 0.], [5., 7.]]);
+/// assert!((nats[0] - 5.0).abs() < 1e-6); // right, but too sure of it: 0.9·0 + 0.1·(100 − 50)
+/// assert_eq!(nats[1], 0.0); // 9 is no class here, and the row doesn't count
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CrossEntropy<'a> {
     /// The class of each row.

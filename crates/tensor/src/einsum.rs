@@ -65,7 +65,8 @@ impl<'a> Spec<'a> {
             let (names, axes) = (letters.len(), shape.len());
             assert!(
                 names == axes,
-                "einsum: \"{text}\" names {names} axes of its {which} input, whose shape {shape:?} has {axes}"
+                "einsum: \"{text}\" names {names} axes of its {which} input, whose shape {shape:?} has {axes}; one \
+                 letter for each"
             );
         }
         let all = || self.a.iter().zip(a).chain(self.b.iter().zip(b));
@@ -73,7 +74,8 @@ impl<'a> Spec<'a> {
             let (_, other) = all().find(|(l, _)| *l == letter).expect("this one at least");
             assert!(
                 dim == other,
-                "einsum: axis '{letter}' of \"{text}\" is {other} and {dim} long, for inputs of shapes {a:?} and {b:?}"
+                "einsum: axis '{letter}' of \"{text}\" is {other} and {dim} long, for inputs of shapes {a:?} and {b:?}; \
+                 one letter, one length"
             );
         }
     }

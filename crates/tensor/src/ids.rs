@@ -289,7 +289,11 @@ impl Ids {
     pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Ids {
         let shape = Dims::new(shape.as_ref());
         let (have, want) = (self.numel(), numel(&shape));
-        assert!(have == want, "Ids::reshape: {:?} has {have} elements, but {shape:?} has {want}", self.shape());
+        assert!(
+            have == want,
+            "Ids::reshape: {:?} has {have} elements, but {shape:?} has {want}; a new shape holds as many",
+            self.shape()
+        );
         Ids { shape, ..self.clone() }
     }
 
@@ -309,7 +313,7 @@ impl Ids {
         let fits = start.checked_add(len).is_some_and(|end| end <= dim);
         assert!(
             fits,
-            "Ids::narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}",
+            "Ids::narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
             self.shape()
         );
         let inner: usize = self.shape[at + 1..].iter().product();
@@ -334,7 +338,11 @@ impl Ids {
     #[track_caller]
     pub fn select(&self, index: usize) -> Ids {
         let dim = self.shape[axis_index("Ids::select", 0, self.rank())];
-        assert!(index < dim, "Ids::select: entry {index} on axis 0 of shape {:?}, which has {dim}", self.shape());
+        assert!(
+            index < dim,
+            "Ids::select: entry {index} on axis 0 of shape {:?}, which has {dim}; the first is 0",
+            self.shape()
+        );
         let one = self.narrow(0, index, 1);
         Ids { shape: self.shape.without(0), ..one }
     }

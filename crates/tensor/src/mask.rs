@@ -6,6 +6,13 @@ use crate::simd::{Lanes, Simd};
 use crate::tensor::Tensor;
 
 /// How two numbers are compared. A comparison with NaN doesn't hold, but for `NotEqual`, which does.
+///
+/// ```
+/// use glassbox_tensor::{Comparison, tensor};
+/// let x = tensor![1., f32::NAN];
+/// assert_eq!(x.compare(Comparison::Equal, &x), tensor![1., 0.]);
+/// assert_eq!(x.compare(Comparison::NotEqual, &x), tensor![0., 1.]); // how to find NaN
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// a < b

@@ -10,6 +10,13 @@ impl Tensor {
     ///
     /// Transposed and sliced inputs are read where they lie. Each element is Σₖ aₖ·bₖ within γ_K·Σₖ|aₖ·bₖ|.
     ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let (a, b) = (tensor![[1., 2.], [3., 4.]], tensor![[5.], [6.]]);
+    /// assert_eq!(a.matmul(&b), tensor![[17.], [39.]]); // (2, 2) × (2, 1) -> (2, 1)
+    /// assert_eq!(b.t().matmul(&b), tensor![[61.]]); // 5² + 6²; the transpose is a view
+    /// ```
+    ///
     /// # Panics
     /// When an input has fewer than two axes, the inner dimensions differ, or the batch axes don't broadcast.
     #[track_caller]
@@ -18,6 +25,13 @@ impl Tensor {
     }
 
     /// [`matmul`](Self::matmul) with a bias and an activation applied while each tile is hot.
+    ///
+    /// ```
+    /// use glassbox_tensor::gemm::{Activation, Epilogue};
+    /// use glassbox_tensor::{Tensor, tensor};
+    /// let layer = Epilogue { bias: Some(&[10., -10.]), activation: Activation::Relu, ..Epilogue::default() };
+    /// assert_eq!(tensor![[1., 2.]].matmul_with(&Tensor::eye(2), &layer), tensor![[11., 0.]]);
+    /// ```
     ///
     /// # Panics
     /// As [`matmul`](Self::matmul); also when the bias' length isn't N, or when the epilogue asks to accumulate.
@@ -70,6 +84,12 @@ fn matrix<'a>(x: &'a Tensor, batch: &[usize], i: usize) -> MatRef<'a> {
 
 /// The shape of a matrix product.
 ///
+/// ```
+/// use glassbox_tensor::matmul_shape;
+/// assert_eq!(*matmul_shape(&[2, 3], &[3, 4]), [2, 4]);
+/// assert_eq!(*matmul_shape(&[5, 1, 2, 3], &[7, 3, 4]), [5, 7, 2, 4]); // (5, 1) and (7) are broadcast to (5, 7)
+/// ```
+///
 /// # Panics
 /// When the inputs don't fit, with a sentence that says how they would.
 #[track_caller]
@@ -93,7 +113,9 @@ pub fn matmul_shape(a: &[usize], b: &[usize]) -> Dims {
         panic!("matmul: inner dimensions differ: lhs {a:?} × rhs {b:?} ({inner_a} ≠ {inner_b}){way_out}");
     }
     let Some(mut shape) = broadcast(batch_a, batch_b) else {
-        panic!("matmul: batch axes of lhs {a:?} and rhs {b:?} don't broadcast");
+        panic!(
+            "matmul: batch axes of lhs {a:?} and rhs {b:?} don't broadcast; each pair of them is equal, or one is 1"
+        );
     };
     shape.push(a[a.len() - 2]);
     shape.push(*n);

@@ -38,7 +38,7 @@ impl Tensor {
         assert!(
             reach <= len,
             "overlap_add: {windows} windows of {size}, one every {step} entries, reach {reach} entries, beyond a length \
-             of {len}"
+             of {len}; ask for {reach} or more"
         );
         let mut order: Vec<usize> = (0..=last).collect();
         order[at + 1..].rotate_right(1);

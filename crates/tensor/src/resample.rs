@@ -11,6 +11,14 @@ use crate::tensor::Tensor;
 const TASK: usize = 1024;
 
 /// How a plane is resampled.
+///
+/// ```
+/// use glassbox_tensor::{Resampling, tensor};
+/// let x = tensor![[0., 4.]];
+/// assert_eq!(x.resample([1, 5], Resampling::Nearest), tensor![[0., 0., 0., 4., 4.]]);
+/// assert_eq!(x.resample([1, 4], Resampling::Bilinear), tensor![[0., 1., 3., 4.]]); // each pixel is halved
+/// assert_eq!(x.resample([1, 5], Resampling::BilinearCorners), tensor![[0., 1., 2., 3., 4.]]); // the ends stay ends
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resampling {
     /// The element that j·n/m falls on: lo = ⌊j·n/m⌋.
@@ -23,6 +31,14 @@ pub enum Resampling {
 }
 
 /// What one entry of the output reads.
+///
+/// ```
+/// use glassbox_tensor::Resampling;
+/// let tap = Resampling::BilinearCorners.taps(3, 5)[3]; // 3·(3 − 1)/(5 − 1) = 1.5: halfway from entry 1 to entry 2
+/// assert_eq!((tap.lo, tap.hi, tap.t), (1, 2, 0.5));
+/// let x = [10., 20., 40.];
+/// assert_eq!((1.0 - tap.t) * x[tap.lo] + tap.t * x[tap.hi], 30.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tap {
     /// The first entry.

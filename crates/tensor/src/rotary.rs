@@ -19,6 +19,15 @@ use crate::tensor::Tensor;
 use std::fmt;
 
 /// Which numbers of a row of D are a pair.
+///
+/// ```
+/// use glassbox_tensor::{Rotary, RotaryLayout, assert_close, tensor};
+/// let x = tensor![[1., 0., 0., 0.]]; // at position 1 the first pair is turned by an angle of 1
+/// let turned = |layout| x.rotary(&Rotary::new(2, 4, 10000.0, layout), 1);
+/// let (cos, sin) = (1f32.cos(), 1f32.sin());
+/// assert_close!(turned(RotaryLayout::Interleaved), tensor![[cos, sin, 0., 0.]]);
+/// assert_close!(turned(RotaryLayout::Halves), tensor![[cos, 0., sin, 0.]]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotaryLayout {
     /// Neighbours: 2i and 2i + 1, as in RoFormer and GPT-J.
@@ -28,6 +37,14 @@ pub enum RotaryLayout {
 }
 
 /// The table of angles: made once, shared by all layers. Cloning shares it.
+///
+/// ```
+/// use glassbox_tensor::{Rotary, RotaryLayout, assert_close, tensor};
+/// let table = Rotary::new(100, 2, 10000.0, RotaryLayout::Halves);
+/// let (q, k) = (tensor![[1., 2.]], tensor![[3., 4.]]);
+/// let score = |p: usize, at: usize| q.rotary(&table, p).matmul(&k.rotary(&table, at).t());
+/// assert_close!(score(7, 5), score(92, 90)); // what counts is that they are 2 apart
+/// ```
 #[derive(Clone)]
 pub struct Rotary {
     /// (P).
@@ -87,6 +104,12 @@ impl Rotary {
     }
 
     /// θ of a pair in a row of the table, in radians: p·base^(−2·pair/D).
+    ///
+    /// ```
+    /// use glassbox_tensor::{Rotary, RotaryLayout};
+    /// let table = Rotary::new(8, 4, 100.0, RotaryLayout::Halves);
+    /// assert!((table.angle(3, 1) - 0.3).abs() < 1e-12); // 3·100^(−2/4): the second pair turns ten times slower
+    /// ```
     ///
     /// # Panics
     /// When the table has no such row.
@@ -162,7 +185,11 @@ impl Tensor {
             panic!("rotary: x {:?} has fewer than two axes; its last ones are positions and numbers", self.shape())
         };
         let (dim, have) = (table.dim(), table.positions());
-        assert!(d == dim, "rotary: x {:?} has rows of {d} numbers, the table is for {dim}", self.shape());
+        assert!(
+            d == dim,
+            "rotary: x {:?} has rows of {d} numbers, the table is for {dim}; make one for {d} with Rotary::new",
+            self.shape()
+        );
         let end = offset.checked_add(t).expect("positions that can be counted");
         assert!(
             end <= have,

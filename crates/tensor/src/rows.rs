@@ -131,6 +131,12 @@ impl Rows<1> for Softmax {
 impl Tensor {
     /// softmax(x)ᵢ = exp(xᵢ − max x) / Σⱼ exp(xⱼ − max x) along `axis`: finite for any finite input.
     ///
+    /// ```
+    /// use glassbox_tensor::{assert_close, tensor};
+    /// assert_close!(tensor![0., 3f32.ln()].softmax(-1), tensor![0.25, 0.75]); // 1 to 3
+    /// assert_close!(tensor![1000., 1000.].softmax(-1), tensor![0.5, 0.5]); // though e¹⁰⁰⁰ is beyond f32
+    /// ```
+    ///
     /// # Panics
     /// For an axis that doesn't exist.
     #[track_caller]

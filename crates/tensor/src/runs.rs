@@ -17,6 +17,13 @@ use crate::shape::{Dims, MAX_RANK, axis_mask, is_row_major, numel};
 use crate::tensor::Tensor;
 
 /// What stands in the margin of a padded axis.
+///
+/// ```
+/// use glassbox_tensor::{Padding, tensor};
+/// let x = tensor![[1., 2., 3.], [4., 5., 6.]];
+/// assert_eq!(x.pad(&[(1, 0), (0, 0)], Padding::Reflect), tensor![[4., 5., 6.], [1., 2., 3.], [4., 5., 6.]]);
+/// assert_eq!(x.pad(&[(0, 2)], Padding::Edge), tensor![[1., 2., 3., 3., 3.], [4., 5., 6., 6., 6.]]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Padding {
     /// This number.

@@ -7,6 +7,14 @@ use std::ops::Deref;
 pub const MAX_RANK: usize = 8;
 
 /// Up to [`MAX_RANK`] numbers, inline: a shape or strides without an allocation.
+///
+/// ```
+/// use glassbox_tensor::shape::Dims;
+/// let shape = Dims::new(&[2, 3]);
+/// let mut transposed = shape; // a copy, without an allocation
+/// transposed.swap(0, 1); // all that a slice can
+/// assert_eq!((&shape[..], &transposed[..]), (&[2, 3][..], &[3, 2][..]));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Dims {
     len: u8,
@@ -278,7 +286,10 @@ pub fn split_starts(shape: &[usize], lengths: &[usize], axis: isize) -> Vec<usiz
         starts.push(end);
         end = end.saturating_add(len);
     }
-    assert!(end == dim, "split: the lengths {lengths:?} add up to {end}, but axis {axis} of shape {shape:?} has {dim}");
+    assert!(
+        end == dim,
+        "split: the lengths {lengths:?} add up to {end}, but axis {axis} of shape {shape:?} has {dim}; they make up the whole axis"
+    );
     starts
 }
 

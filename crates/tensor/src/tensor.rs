@@ -10,6 +10,15 @@ mod views;
 /// An array of f32 with up to [`MAX_RANK`](crate::shape::MAX_RANK) axes.
 ///
 /// Cloning shares the memory; writing through [`make_mut`](Self::make_mut) separates. Views are tensors too.
+///
+/// ```
+/// use glassbox_tensor::tensor;
+/// let x = tensor![[1., 2.], [3., 4.]];
+/// let mut row = x.narrow(0, 1, 1); // (1, 2), in the memory of x
+/// assert!(row.shares_memory_with(&x));
+/// row.make_mut()[0] = 9.0; // separated here
+/// assert_eq!((row, x.at([1, 0])), (tensor![[9., 4.]], 3.0));
+/// ```
 #[derive(Clone)]
 pub struct Tensor {
     buffer: Buffer,

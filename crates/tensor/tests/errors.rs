@@ -80,16 +80,19 @@ fn sizes_beyond_all_memory_are_refused_before_anything_is_allocated() {
 
 #[test]
 fn views_name_the_shape_and_the_axis() {
-    refuses("reshape: [2, 3] has 6 elements, but [4] has 4", || x(&[2, 3]).reshape([4]));
-    refuses("permute: [0, 0] must name each axis of shape [2, 3] once", || x(&[2, 3]).permute(&[0, 0]));
-    refuses("permute: [1] must name each axis of shape [2, 3] once", || x(&[2, 3]).permute(&[1]));
-    refuses("t: shape [3] has fewer than two axes to exchange", || x(&[3]).t());
-    refuses("narrow: 2 entries from 2 on axis 1 of shape [2, 3], which has 3", || x(&[2, 3]).narrow(1, 2, 2));
-    refuses(&format!("narrow: {} entries from 1 on axis 0 of shape [2], which has 2", usize::MAX), || {
-        x(&[2]).narrow(0, 1, usize::MAX)
+    refuses("reshape: [2, 3] has 6 elements, but [4] has 4; a new shape holds as many", || x(&[2, 3]).reshape([4]));
+    refuses("permute: [0, 0] must name each axis of shape [2, 3] once, as [0, 1] does", || x(&[2, 3]).permute(&[0, 0]));
+    refuses("permute: [1] must name each axis of shape [2, 3] once, as [0, 1] does", || x(&[2, 3]).permute(&[1]));
+    refuses("t: shape [3] has fewer than two axes to exchange; unsqueeze(0) makes it a row", || x(&[3]).t());
+    refuses("narrow: 2 entries from 2 on axis 1 of shape [2, 3], which has 3; start + len is 3 at most", || {
+        x(&[2, 3]).narrow(1, 2, 2)
     });
+    refuses(
+        &format!("narrow: {} entries from 1 on axis 0 of shape [2], which has 2; start + len is 2 at most", usize::MAX),
+        || x(&[2]).narrow(0, 1, usize::MAX),
+    );
     refuses("narrow: axis 2 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).narrow(2, 0, 1));
-    refuses("select: entry 3 on axis -1 of shape [2, 3], which has 3", || x(&[2, 3]).select(-1, 3));
+    refuses("select: entry 3 on axis -1 of shape [2, 3], which has 3; the first is 0", || x(&[2, 3]).select(-1, 3));
     refuses("select: axis 0 is out of range for a tensor without axes; reshape it to [1] first", || {
         Tensor::scalar(1.0).select(0, 0)
     });
@@ -103,9 +106,10 @@ fn views_name_the_shape_and_the_axis() {
 fn pieces_must_make_the_whole() {
     refuses("squeeze: axis -1 of shape [2, 3] has 3 entries, not one; select one", || x(&[2, 3]).squeeze(-1));
     refuses("transpose: axis 2 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).transpose(0, 2));
-    refuses("split: the lengths [1, 1] add up to 2, but axis -1 of shape [2, 3] has 3", || {
-        x(&[2, 3]).split(&[1, 1], -1)
-    });
+    refuses(
+        "split: the lengths [1, 1] add up to 2, but axis -1 of shape [2, 3] has 3; they make up the whole axis",
+        || x(&[2, 3]).split(&[1, 1], -1),
+    );
     refuses(
         "chunk: axis 1 of shape [2, 7] has 7 entries, which don't make 3 equal chunks; use split, which takes any lengths",
         || x(&[2, 7]).chunk(3, 1),
@@ -114,8 +118,10 @@ fn pieces_must_make_the_whole() {
         "chunk: axis 1 of shape [2, 7] has 7 entries, which don't make 0 equal chunks; use split, which takes any lengths",
         || x(&[2, 7]).chunk(0, 1),
     );
-    refuses("index: entry 2 on axis 0 of shape [2, 3], which has 2", || x(&[2, 3]).index((2, ..)));
-    refuses("index: entries 2..5 on axis 1 of shape [2, 3], which has 3", || x(&[2, 3]).index((.., 2..5)));
+    refuses("index: entry 2 on axis 0 of shape [2, 3], which has 2; the first is 0", || x(&[2, 3]).index((2, ..)));
+    refuses("index: entries 2..5 on axis 1 of shape [2, 3], which has 3; end at 3 or before", || {
+        x(&[2, 3]).index((.., 2..5))
+    });
     refuses("index: 3 picks for shape [2, 3], which has 2 axes; pick once for each axis", || {
         x(&[2, 3]).index((.., .., ..))
     });
@@ -126,9 +132,10 @@ fn pieces_must_make_the_whole() {
     refuses("unfold: with a step of 0 all windows are the same one; use a step of 1 or more", || {
         x(&[2, 3]).unfold(1, 2, 0)
     });
-    refuses("overlap_add: 3 windows of 4, one every 2 entries, reach 8 entries, beyond a length of 7", || {
-        x(&[3, 4]).overlap_add(0, 2, 7)
-    });
+    refuses(
+        "overlap_add: 3 windows of 4, one every 2 entries, reach 8 entries, beyond a length of 7; ask for 8 or more",
+        || x(&[3, 4]).overlap_add(0, 2, 7),
+    );
     refuses("overlap_add: shape [4] has no axis of windows and one inside a window; unfold makes both", || {
         x(&[4]).overlap_add(0, 1, 4)
     });
@@ -205,9 +212,13 @@ fn ids_name_what_there_is() {
     refuses("Ids::randint: there is no id below 0 to fill shape [2] with; n must be at least 1", || {
         Ids::randint(0, [2], Key::new(1))
     });
-    refuses("Ids::reshape: [2] has 2 elements, but [3] has 3", || Ids::from([1, 2]).reshape([3]));
-    refuses("Ids::narrow: 2 entries from 1 on axis 0 of shape [2], which has 2", || Ids::from([1, 2]).narrow(0, 1, 2));
-    refuses("Ids::select: entry 2 on axis 0 of shape [2], which has 2", || Ids::from([1, 2]).select(2));
+    refuses("Ids::reshape: [2] has 2 elements, but [3] has 3; a new shape holds as many", || {
+        Ids::from([1, 2]).reshape([3])
+    });
+    refuses("Ids::narrow: 2 entries from 1 on axis 0 of shape [2], which has 2; start + len is 2 at most", || {
+        Ids::from([1, 2]).narrow(0, 1, 2)
+    });
+    refuses("Ids::select: entry 2 on axis 0 of shape [2], which has 2; the first is 0", || Ids::from([1, 2]).select(2));
     refuses("Ids::at: index [2] lies outside shape [2]", || Ids::from([1, 2]).at([2]));
     refuses("Ids::item: shape [2] has 2 elements, not one", || Ids::from([1, 2]).item());
 }
@@ -294,9 +305,10 @@ fn matmul_says_how_it_would_fit() {
     );
     refuses("matmul: inner dimensions differ: lhs [2, 3] × rhs [4, 5] (3 ≠ 4)", || x(&[2, 3]).matmul(&x(&[4, 5])));
     refuses("matmul: lhs [3] × rhs [3, 2]: lhs is a vector; reshape it to [1, 3]", || x(&[3]).matmul(&x(&[3, 2])));
-    refuses("matmul: batch axes of lhs [2, 3, 4] and rhs [5, 4, 3] don't broadcast", || {
-        x(&[2, 3, 4]).matmul(&x(&[5, 4, 3]))
-    });
+    refuses(
+        "matmul: batch axes of lhs [2, 3, 4] and rhs [5, 4, 3] don't broadcast; each pair of them is equal, or one is 1",
+        || x(&[2, 3, 4]).matmul(&x(&[5, 4, 3])),
+    );
 }
 
 #[test]

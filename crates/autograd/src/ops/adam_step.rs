@@ -71,7 +71,7 @@ pub fn adam_step(hyper: &AdamStep, p: &mut Tensor, m: &mut Tensor, v: &mut Tenso
 #[track_caller]
 fn check(hyper: &AdamStep, shapes: [&[usize]; 4]) {
     let [p, m, v, g] = shapes;
-    assert!(p == m && p == v && p == g, "adam_step: the shapes of p {p:?}, m {m:?}, v {v:?} and g {g:?} differ");
+    assert!(p == m && p == v && p == g, "adam_step: the shapes of p {p:?}, m {m:?}, v {v:?} and g {g:?} differ; all are of one parameter");
     assert!(hyper.step > 0, "adam_step: step 0 has no bias correction; the first step is 1");
 }
 
@@ -187,7 +187,7 @@ pub static INFO: OpInfo<AdamStep> = OpInfo {
     wrong: &[
         Wrong {
             call: || wrong([&[2, 3], &[2, 3], &[2, 3], &[3]], 1),
-            says: "adam_step: the shapes of p [2, 3], m [2, 3], v [2, 3] and g [3] differ",
+            says: "adam_step: the shapes of p [2, 3], m [2, 3], v [2, 3] and g [3] differ; all are of one parameter",
         },
         Wrong {
             call: || wrong([&[2], &[2], &[2], &[2]], 0),

@@ -9,6 +9,15 @@ use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
 
 /// y = a + b.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let (a, b) = (Var::input(tensor![[1., 2.], [3., 4.]]), Var::input(tensor![10., 20.]));
+/// let y = &a + &b;
+/// assert_eq!(y.value(), &tensor![[11., 22.], [13., 24.]]);
+/// assert_eq!(y.sum_all().backward().of(&b), &tensor![2., 2.]); // b went into both rows
+/// ```
 #[derive(Clone, Debug)]
 pub struct Add;
 

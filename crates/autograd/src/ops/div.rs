@@ -9,6 +9,17 @@ use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
 
 /// y = a / b.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let (a, b) = (Var::input(tensor![6., 1.]), Var::input(tensor![2., 4.]));
+/// let y = &a / &b;
+/// assert_eq!(y.value(), &tensor![3., 0.25]);
+/// let grads = y.sum_all().backward();
+/// assert_eq!(grads.of(&a), &tensor![0.5, 0.25]); // 1/b
+/// assert_eq!(grads.of(&b), &tensor![-1.5, -0.0625]); // −y/b
+/// ```
 #[derive(Clone, Debug)]
 pub struct Div;
 

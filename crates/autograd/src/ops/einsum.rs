@@ -205,11 +205,11 @@ pub static INFO: OpInfo<Einsum> = OpInfo {
         },
         Wrong {
             call: || drop(of("bij,jk->ik", [2, 3], [3, 4])),
-            says: "einsum: \"bij,jk->ik\" names 3 axes of its first input, whose shape [2, 3] has 2",
+            says: "einsum: \"bij,jk->ik\" names 3 axes of its first input, whose shape [2, 3] has 2; one letter for each",
         },
         Wrong {
             call: || drop(of("ij,jk->ik", [2, 3], [4, 5])),
-            says: "einsum: axis 'j' of \"ij,jk->ik\" is 3 and 4 long, for inputs of shapes [2, 3] and [4, 5]",
+            says: "einsum: axis 'j' of \"ij,jk->ik\" is 3 and 4 long, for inputs of shapes [2, 3] and [4, 5]; one letter, one length",
         },
     ],
     // n products, each rounded, and added in any order

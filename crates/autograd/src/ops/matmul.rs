@@ -123,7 +123,7 @@ pub static INFO: OpInfo<MatMul> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3, 3])).matmul(&Var::constant(Tensor::ones([4, 3, 3])))),
-            says: "matmul: batch axes of lhs [2, 3, 3] and rhs [4, 3, 3] don't broadcast",
+            says: "matmul: batch axes of lhs [2, 3, 3] and rhs [4, 3, 3] don't broadcast; each pair of them is equal, or one is 1",
         },
     ],
     // γ_K·|a||b| for any order of summation, with γ_K = K·u/(1 − K·u), and K of the smallest float for underflow

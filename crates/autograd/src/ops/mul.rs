@@ -8,6 +8,16 @@ use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
 
 /// y = a·b.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let (a, b) = (Var::input(tensor![2., 3.]), Var::input(tensor![5., 7.]));
+/// let y = &a * &b;
+/// assert_eq!(y.value(), &tensor![10., 21.]);
+/// assert_eq!(y.sum_all().backward().of(&a), &tensor![5., 7.]); // b
+/// assert_eq!((&a * &a).sum_all().backward().of(&a), &tensor![4., 6.]); // both factors add up: 2·a
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mul;
 

@@ -78,7 +78,7 @@ impl Var {
     pub fn select(&self, axis: isize, index: usize) -> Var {
         let shape = self.shape();
         let at = axis_index("select", axis, shape.len());
-        assert!(index < shape[at], "select: entry {index} on axis {axis} of shape {shape:?}, which has {}", shape[at]);
+        assert!(index < shape[at], "select: entry {index} on axis {axis} of shape {shape:?}, which has {}; the first is 0", shape[at]);
         self.narrow(axis, index, 1).squeeze(axis)
     }
 
@@ -165,15 +165,15 @@ pub static INFO: OpInfo<Narrow> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).narrow(1, 2, 2)),
-            says: "narrow: 2 entries from 2 on axis 1 of shape [2, 3], which has 3",
+            says: "narrow: 2 entries from 2 on axis 1 of shape [2, 3], which has 3; start + len is 3 at most",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).select(-1, 3)),
-            says: "select: entry 3 on axis -1 of shape [2, 3], which has 3",
+            says: "select: entry 3 on axis -1 of shape [2, 3], which has 3; the first is 0",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).index((.., 1..5))),
-            says: "index: entries 1..5 on axis 1 of shape [2, 3], which has 3",
+            says: "index: entries 1..5 on axis 1 of shape [2, 3], which has 3; end at 3 or before",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).index((0, 0, ..))),
@@ -181,7 +181,7 @@ pub static INFO: OpInfo<Narrow> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).split(&[1, 1], -1)),
-            says: "split: the lengths [1, 1] add up to 2, but axis -1 of shape [2, 3] has 3",
+            says: "split: the lengths [1, 1] add up to 2, but axis -1 of shape [2, 3] has 3; they make up the whole axis",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 7])).chunk(3, 1)),

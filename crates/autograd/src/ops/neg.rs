@@ -8,6 +8,15 @@ use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
 
 /// y = −x.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let x = Var::input(tensor![2., -3.]);
+/// let y = -&x;
+/// assert_eq!(y.value(), &tensor![-2., 3.]);
+/// assert_eq!((&y * &x).sum_all().backward().of(&x), &tensor![-4., 6.]); // of −x²: −2·x
+/// ```
 #[derive(Clone, Debug)]
 pub struct Neg;
 

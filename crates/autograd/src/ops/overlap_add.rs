@@ -103,7 +103,7 @@ pub static INFO: OpInfo<OverlapAdd> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3, 4])).overlap_add(0, 2, 7)),
-            says: "overlap_add: 3 windows of 4, one every 2 entries, reach 8 entries, beyond a length of 7",
+            says: "overlap_add: 3 windows of 4, one every 2 entries, reach 8 entries, beyond a length of 7; ask for 8 or more",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([4])).overlap_add(0, 1, 4)),

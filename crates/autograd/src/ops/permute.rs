@@ -85,7 +85,7 @@ impl Var {
     #[track_caller]
     pub fn t(&self) -> Var {
         let rank = self.rank();
-        assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange", self.shape());
+        assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange; unsqueeze(0) makes it a row", self.shape());
         let mut axes: Vec<usize> = (0..rank).collect();
         axes.swap(rank - 2, rank - 1);
         apply(Permute { axes }, [self])
@@ -108,15 +108,15 @@ pub static INFO: OpInfo<Permute> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).permute(&[0, 0])),
-            says: "permute: [0, 0] must name each axis of shape [2, 3] once",
+            says: "permute: [0, 0] must name each axis of shape [2, 3] once, as [0, 1] does",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).permute(&[1, 0, 2])),
-            says: "permute: [1, 0, 2] must name each axis of shape [2, 3] once",
+            says: "permute: [1, 0, 2] must name each axis of shape [2, 3] once, as [0, 1] does",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3])).t()),
-            says: "t: shape [3] has fewer than two axes to exchange",
+            says: "t: shape [3] has fewer than two axes to exchange; unsqueeze(0) makes it a row",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).transpose(0, 2)),

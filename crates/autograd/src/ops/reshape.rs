@@ -109,11 +109,11 @@ pub static INFO: OpInfo<Reshape> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).reshape([4])),
-            says: "reshape: [2, 3] has 6 elements, but [4] has 4",
+            says: "reshape: [2, 3] has 6 elements, but [4] has 4; a new shape holds as many",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).reshape([2, 0])),
-            says: "reshape: [2, 3] has 6 elements, but [2, 0] has 0",
+            says: "reshape: [2, 3] has 6 elements, but [2, 0] has 0; a new shape holds as many",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).squeeze(-1)),

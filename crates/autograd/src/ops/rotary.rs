@@ -118,7 +118,7 @@ pub static INFO: OpInfo<Rotary> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3, 6])).rotary(&table(4), 0)),
-            says: "rotary: x [3, 6] has rows of 6 numbers, the table is for 8",
+            says: "rotary: x [3, 6] has rows of 6 numbers, the table is for 8; make one for 6 with Rotary::new",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3, 8])).rotary(&table(4), 2)),

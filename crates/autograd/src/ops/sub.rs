@@ -8,6 +8,15 @@ use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
 
 /// y = a − b.
+///
+/// ```
+/// use glassbox_autograd::Var;
+/// use glassbox_tensor::tensor;
+/// let (a, b) = (Var::input(tensor![[5., 6.], [7., 8.]]), Var::input(tensor![[1.], [2.]]));
+/// let y = &a - &b; // a column, taken from each column of a
+/// assert_eq!(y.value(), &tensor![[4., 5.], [5., 6.]]);
+/// assert_eq!(y.sum_all().backward().of(&b), &tensor![[-2.], [-2.]]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sub;
 

@@ -7,6 +7,13 @@ use std::ops::Range;
 ///
 /// This is how FlashAttention aligns them (from version 2.1 on). PyTorch's `is_causal` aligns them at the beginning,
 /// which is the same where T = S.
+///
+/// ```
+/// use glassbox_tensor::Sight;
+/// assert_eq!(Sight::CAUSAL.keys(0, 5, 5), 0..1); // the first of five sees itself
+/// assert_eq!(Sight::CAUSAL.keys(0, 1, 5), 0..5); // one new query, after four keys that were cached
+/// assert_eq!(Sight { window: Some(3), ..Sight::CAUSAL }.keys(0, 1, 5), 2..5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
     /// Only keys up to the query's own position.

@@ -301,6 +301,12 @@ impl Plan<'_> {
 
 /// The shape of [`conv2d`](crate::Tensor::conv2d): x (N, C, H, W), weight (O, C/groups, kh, kw), bias (O) -> (N, O, H′, W′).
 ///
+/// ```
+/// use glassbox_tensor::{Conv2dOptions, conv2d_shape};
+/// let halved = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
+/// assert_eq!(*conv2d_shape(&[8, 3, 32, 32], &[16, 3, 3, 3], None, &halved), [8, 16, 16, 16]);
+/// ```
+///
 /// # Panics
 /// When they don't fit, with a sentence that names the numbers.
 #[track_caller]
@@ -310,6 +316,13 @@ pub fn conv2d_shape(x: &[usize], w: &[usize], bias: Option<&[usize]>, options: &
 
 /// The shape of [`conv_transpose2d`](crate::Tensor::conv_transpose2d): x (N, C, H, W), weight (C, O/groups, kh, kw), bias (O)
 /// -> (N, O, H′, W′).
+///
+/// ```
+/// use glassbox_tensor::{Conv2dOptions, conv_transpose2d_shape};
+/// let halved = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
+/// let doubled = halved.transposed([32, 32], [3, 3]); // from 16 × 16 back to 32 × 32
+/// assert_eq!(*conv_transpose2d_shape(&[8, 16, 16, 16], &[16, 3, 3, 3], None, &doubled), [8, 3, 32, 32]);
+/// ```
 ///
 /// # Panics
 /// When they don't fit, with a sentence that names the numbers.
@@ -324,6 +337,12 @@ pub fn conv_transpose2d_shape(
 }
 
 /// The shape of [`conv2d_weight`](crate::Tensor::conv2d_weight): x (N, C, H, W), dy (N, O, H′, W′) -> (O, C/groups, kh, kw).
+///
+/// ```
+/// use glassbox_tensor::{Conv2dOptions, conv2d_weight_shape};
+/// let halved = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
+/// assert_eq!(*conv2d_weight_shape(&[8, 3, 32, 32], &[8, 16, 16, 16], [3, 3], &halved), [16, 3, 3, 3]);
+/// ```
 ///
 /// # Panics
 /// When they don't fit, with a sentence that names the numbers.

@@ -8,6 +8,16 @@ use rayon::prelude::*;
 /// `count` products of the same shape: product p is `c[p·M·N..][..M·N] = A_p·B_p` with A_p = `a(p)`, B_p = `b(p)` and
 /// each C_p row-major without gaps. Small ones are handed out whole, large ones are cut one after the other.
 ///
+/// ```
+/// use glassbox_tensor::gemm::{Epilogue, MatRef, sgemm_batch};
+/// use glassbox_tensor::simd::Isa;
+/// let (a, b, mut c) = ([1., 2., 3., 4.], [10., 1.], [0.; 2]);
+/// let row = |p: usize| MatRef::row_major(&a[2 * p..], 1, 2); // (1 2), then (3 4)
+/// let column = |_| MatRef::row_major(&b, 2, 1); // one B for all
+/// sgemm_batch(Isa::current(), 2, row, column, &mut c, &Epilogue::default());
+/// assert_eq!(c, [12., 34.]);
+/// ```
+///
 /// # Panics
 /// When shapes don't fit together or differ, `c` is not exactly filled, or this machine lacks `isa`.
 #[track_caller]

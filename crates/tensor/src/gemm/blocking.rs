@@ -10,6 +10,11 @@ pub(super) const KC: usize = 512;
 
 /// Depth of the blocks that K is cut into: the fewest blocks of at most 512, of equal depth but for the last, rounded up to 16
 /// so that transposing loads stay whole. 784 becomes 400 + 384 and not 512 + 272.
+///
+/// ```
+/// use glassbox_tensor::gemm::block_depth;
+/// assert_eq!([500, 512, 513, 784].map(block_depth), [512, 512, 272, 400]); // one block, one, two, two
+/// ```
 pub fn block_depth(k: usize) -> usize {
     k.div_ceil(k.div_ceil(KC).max(1)).next_multiple_of(16).min(KC)
 }

@@ -77,6 +77,16 @@ pub(crate) use scratch::with_scratch;
 pub(crate) use tile::{LINE, Source, Through, Tile, prefetch, tile_fn};
 
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.
+///
+/// ```
+/// use glassbox_tensor::gemm::{Activation, Epilogue, MatMut, MatRef, sgemm};
+/// use glassbox_tensor::simd::Isa;
+/// let (a, b, mut c) = ([1., 2.], [3., 4., 5., 6.], [0.; 2]);
+/// let (a, b) = (MatRef::row_major(&a, 1, 2), MatRef::row_major(&b, 2, 2)); // A·B = (13 16)
+/// let layer = Epilogue { bias: Some(&[-20., 1.]), activation: Activation::Relu, ..Epilogue::default() };
+/// sgemm(Isa::current(), a, b, MatMut::row_major(&mut c, 1, 2), &layer);
+/// assert_eq!(c, [0., 17.]); // the bias first, then the activation
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
     /// Add to C; otherwise C is overwritten without being read, NaN included.
@@ -90,6 +100,14 @@ pub struct Epilogue<'a> {
 }
 
 /// An elementwise function that is cheap enough to ride along.
+///
+/// ```
+/// use glassbox_tensor::gemm::{Activation, Epilogue};
+/// use glassbox_tensor::tensor;
+/// let relu = Epilogue { activation: Activation::Relu, ..Epilogue::default() };
+/// let y = tensor![[1., -1.]].matmul_with(&tensor![[2., f32::NAN], [3., 0.]], &relu); // of −1 and NaN
+/// assert!(y.at([0, 0]) == 0.0 && y.at([0, 1]).is_nan());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
     /// x.

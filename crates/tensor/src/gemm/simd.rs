@@ -18,6 +18,18 @@ use crate::simd::{Isa, Kernel, Simd};
 ///    first two levels, a block of A in half of the second, a block of B in a share of the third.
 /// 5. The epilogue is applied to the tile before it leaves its registers for the last time.
 ///
+/// ```
+/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, simd};
+/// use glassbox_tensor::simd::Isa;
+/// let (a, b) = ([1., 2., 3., 4.], [5., 6.]);
+/// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
+/// for isa in Isa::available() {
+///     let mut c = [0.; 2];
+///     simd::sgemm(isa, a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+///     assert_eq!(c, [17., 39.]); // whole numbers are exact on every instruction set
+/// }
+/// ```
+///
 /// # Panics
 /// When shapes don't fit together, or this machine lacks `isa`.
 #[track_caller]

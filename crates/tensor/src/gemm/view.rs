@@ -6,6 +6,17 @@ use std::ops::Range;
 /// A matrix that is read: element (i, j) is `data[i·row_stride + j·col_stride]`.
 ///
 /// Any strides will do: row-major, column-major (a transpose), a slice of either, or 0 for a broadcast.
+///
+/// ```
+/// use glassbox_tensor::gemm::MatRef;
+/// let data = [1., 2., 3., 4., 5., 6.];
+/// let a = MatRef::row_major(&data, 2, 3); // 1 2 3 above 4 5 6
+/// assert_eq!((a.rows(), a.cols(), a.row_stride(), a.col_stride()), (2, 3, 3, 1));
+/// let t = a.t(); // the same floats, the strides exchanged
+/// assert_eq!((t.rows(), t.row_stride(), t.col_stride(), t.at(2, 1)), (3, 1, 3, 6.0));
+/// assert_eq!(a.block(0, 1, 2, 2).at(1, 0), 5.0); // rows 0 and 1, columns 1 and 2
+/// assert_eq!(MatRef::new(&data, 4, 6, 0, 1).at(3, 5), 6.0); // stride 0: one row, seen four times
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef<'a> {
     data: &'a [f32],
@@ -126,6 +137,16 @@ impl<'a> MatRef<'a> {
 }
 
 /// A matrix that is written: row-major, row i at `data[i·row_stride..][..cols]`. What lies between the rows is kept.
+///
+/// ```
+/// use glassbox_tensor::gemm::MatMut;
+/// let mut data = [0.; 7];
+/// let mut c = MatMut::new(&mut data, 2, 3, 4); // row stride 4: one float lies between the rows
+/// c.row_mut(0).fill(1.0);
+/// c.reborrow().row_mut(1).fill(2.0); // lent, not given away
+/// assert_eq!((c.rows(), c.cols(), c.row_stride()), (2, 3, 4));
+/// assert_eq!(data, [1., 1., 1., 0., 2., 2., 2.]);
+/// ```
 #[derive(Debug)]
 pub struct MatMut<'a> {
     data: &'a mut [f32],

@@ -13,6 +13,15 @@ const ROWS: usize = 64;
 const TASK: usize = 8192;
 
 /// How x is seen, as (batch, channels, inner): the batch·inner elements of a channel are normalised together.
+///
+/// ```
+/// use glassbox_tensor::{ChannelNorm, tensor};
+/// let norm = ChannelNorm { batch: 2, channels: 2, inner: 2 }; // pictures of two pixels
+/// let x = tensor![[[1., 1.], [0., 4.]], [[3., 3.], [4., 0.]]];
+/// let [mean, _, rstd] = norm.statistics(&x, 0.0); // of each channel, over both pictures
+/// let y = norm.affine(&x, &mean, &rstd, &tensor![0., 0.]);
+/// assert_eq!(y, tensor![[[-1., -1.], [-1., 1.]], [[1., 1.], [1., -1.]]]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ChannelNorm {
     /// Examples.

@@ -21,6 +21,15 @@ const PLACES: usize = 16;
 ///
 /// Layer normalisation has one group and as many channels as the row has elements, group normalisation channels of
 /// `inner` elements, instance normalisation groups of one channel.
+///
+/// ```
+/// use glassbox_tensor::{RowNorm, assert_close, tensor};
+/// let instance = RowNorm { rows: 1, groups: 2, channels: 1, inner: 2, centered: true, eps: 0.0 };
+/// let (y, mean, _) = instance.forward(&tensor![[[1., 3.], [4., 8.]]], None, None); // a mean for each group
+/// assert_eq!((y, mean), (tensor![[[-1., 1.], [-1., 1.]]], tensor![2., 6.]));
+/// let rms = RowNorm { groups: 1, channels: 2, inner: 1, centered: false, ..instance };
+/// assert_close!(rms.forward(&tensor![[1., 7.]], None, None).0, tensor![[0.2, 1.4]]); // by √((1² + 7²) / 2) = 5
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RowNorm {
     /// What is not normalised together: the batch, or all positions.

@@ -50,6 +50,14 @@ fn place(position: u64) -> (u64, usize) {
 /// The name of a stream of random numbers.
 ///
 /// A plain value: copy it, store it, send it. Equal keys are equal streams.
+///
+/// ```
+/// use glassbox_tensor::random::Key;
+/// let key = Key::new(42);
+/// let (first, _) = (key.uniform(0), key.uniform(1));
+/// assert_eq!(key.uniform(0), first); // nothing was advanced
+/// assert_ne!(key.fold(1).uniform(0), key.fold(2).uniform(0)); // keys of their own for independent numbers
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 

@@ -101,6 +101,11 @@ impl Tensor {
     }
 
     /// The sum of all elements, as a tensor without axes.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Tensor, tensor};
+    /// assert_eq!(tensor![[1., 2.], [3., 4.]].sum_all(), Tensor::scalar(10.));
+    /// ```
     pub fn sum_all(&self) -> Tensor {
         self.reshape([self.numel()]).sum(&[0], false)
     }
@@ -121,6 +126,12 @@ impl Tensor {
     }
 
     /// The sum that undoes a broadcast: from this shape back to `shape`.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let y = &tensor![[1., 2.], [3., 4.]] + &tensor![[10.], [20.]]; // (2, 2) + (2, 1): the column is repeated
+    /// assert_eq!(y.sum_to(&[2, 1]), tensor![[23.], [47.]]); // the way back, which a gradient takes
+    /// ```
     ///
     /// # Panics
     /// When `shape` doesn't broadcast to this tensor's shape.

@@ -6,6 +6,14 @@ use std::fmt;
 use std::sync::OnceLock;
 
 /// An instruction set that kernels are compiled for, from the narrowest to the widest.
+///
+/// ```
+/// use glassbox_tensor::{Tensor, random::Key, simd::Isa};
+/// let x = Tensor::rand([100], Key::new(1));
+/// for isa in Isa::available() {
+///     assert_eq!(isa.with(|| Tensor::rand([100], Key::new(1))), x); // random numbers are the same bit for bit
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Isa {
     /// One lane, plain Rust arithmetic: the specification and the fallback.
@@ -19,6 +27,12 @@ pub enum Isa {
 }
 
 /// Why a wish for an instruction set can't be met.
+///
+/// ```
+/// use glassbox_tensor::simd::Isa;
+/// let error = Isa::parse("mmx").unwrap_err().to_string();
+/// assert!(error.starts_with("GLASSBOX_ISA=mmx: no such instruction set; this machine has scalar"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IsaError(String);
 

@@ -26,12 +26,43 @@ pub trait Lanes<const N: usize>: Sync {
 }
 
 /// An elementwise step that reads and writes M arrays in place, beside N that it only reads: an optimiser's step.
+///
+/// ```
+/// use glassbox_tensor::simd::{Scalar, Simd, UpdateLanes, update_lanes};
+/// /// m ← m/2 + g, w ← w − m
+/// struct Momentum;
+/// impl UpdateLanes<2, 1> for Momentum {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, s: S, [w, m]: [S::F; 2], [g]: [S::F; 1]) -> [S::F; 2] {
+///         let m = s.mul_add(s.splat(0.5), m, g);
+///         [w - m, m]
+///     }
+/// }
+/// let (mut w, mut m) = ([1.0, 2.0], [4.0, 0.0]);
+/// update_lanes(Scalar, &Momentum, [&mut w, &mut m], [&[1.0, 1.0]]);
+/// assert_eq!((w, m), ([-2.0, 1.0], [3.0, 1.0]));
+/// ```
 pub trait UpdateLanes<const M: usize, const N: usize>: Sync {
     /// The new values of the M arrays. Mark it `#[inline(always)]`.
     fn lanes<S: Simd>(&self, s: S, state: [S::F; M], x: [S::F; N]) -> [S::F; M];
 }
 
 /// `out[i] = f(x[0][i], …, x[N−1][i])` on one thread with the token's vectors.
+///
+/// ```
+/// use glassbox_tensor::simd::{Lanes, Scalar, Simd, map_lanes};
+/// /// x + y
+/// struct Plus;
+/// impl Lanes<2> for Plus {
+///     #[inline(always)]
+///     fn lanes<S: Simd>(&self, _: S, [x, y]: [S::F; 2]) -> S::F {
+///         x + y
+///     }
+/// }
+/// let mut sums = [0.0; 2];
+/// map_lanes(Scalar, &Plus, [&[1.0, 2.0], &[10.0, 20.0]], &mut sums);
+/// assert_eq!(sums, [11.0, 22.0]);
+/// ```
 ///
 /// # Panics
 /// When an input is shorter than `out`.

@@ -54,6 +54,22 @@ pub use sums::{SUM_DEPTH, SumLanes, sum_lanes};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A computation that is generic over the instruction set; what [`Isa::dispatch`] and [`Simd::enter`] run.
+///
+/// ```
+/// use glassbox_tensor::simd::{Isa, Kernel, Simd};
+/// /// x + x + …, once for each lane: its inputs are fields, its result is `Out`.
+/// struct Total(f32);
+/// impl Kernel for Total {
+///     type Out = f32;
+///     #[inline(always)]
+///     fn run<S: Simd>(self, s: S) -> f32 {
+///         s.sum(s.splat(self.0))
+///     }
+/// }
+/// for isa in Isa::available() {
+///     assert_eq!(isa.dispatch(Total(0.5)), 0.5 * isa.lanes() as f32);
+/// }
+/// ```
 pub trait Kernel {
     /// What the kernel returns.
     type Out;
@@ -62,6 +78,14 @@ pub trait Kernel {
 }
 
 /// A vector of f32 lanes with the arithmetic that reads like the formula.
+///
+/// ```
+/// use glassbox_tensor::simd::Vector;
+/// fn length_squared<V: Vector>(x: V, y: V) -> V {
+///     x * x + y * y
+/// }
+/// assert_eq!(length_squared(3f32, 4f32), 25.0); // f32 is the scalar token's vector, of one lane
+/// ```
 pub trait Vector:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
@@ -76,6 +100,25 @@ impl<V> Vector for V where
 ///
 /// Comparison with NaN is false. [`min`](Self::min) and [`max`](Self::max) return their *second* argument when either
 /// one is NaN, as the x86 instructions do; the other tokens do the same, so every instruction set agrees.
+///
+/// ```
+/// use glassbox_tensor::simd::{Isa, Kernel, Simd};
+/// /// x where it is positive and x/2 elsewhere, in place.
+/// struct Leaky<'a>(&'a mut [f32]);
+/// impl Kernel for Leaky<'_> {
+///     type Out = ();
+///     #[inline(always)]
+///     fn run<S: Simd>(self, s: S) {
+///         for part in self.0.chunks_mut(S::LANES) {
+///             let x = s.load_part(part); // the last part may be shorter than a vector
+///             s.store_part(part, s.select(s.gt(x, s.splat(0.0)), x, x * s.splat(0.5)));
+///         }
+///     }
+/// }
+/// let mut x = [-2., 0., 3.];
+/// Isa::current().dispatch(Leaky(&mut x));
+/// assert_eq!(x, [-1., 0., 3.]);
+/// ```
 pub trait Simd: Copy + Send + Sync + 'static {
     /// Which instruction set this is.
     const ISA: Isa;

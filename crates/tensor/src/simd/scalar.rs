@@ -3,6 +3,11 @@
 use super::{Isa, Kernel, Simd};
 
 /// The token that every machine has.
+///
+/// ```
+/// use glassbox_tensor::simd::{Scalar, Simd};
+/// assert_eq!(Scalar.mul_add(2.0, 3.0, 1.0), 7.0); // its vectors are f32: kernels can be tried out on numbers
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar;
 

@@ -94,13 +94,19 @@ impl Picked {
         for (axis, &dim) in shape.iter().enumerate() {
             match picks.get(axis).copied().unwrap_or(Pick::Span(0, None)) {
                 Pick::Entry(i) => {
-                    assert!(i < dim, "index: entry {i} on axis {axis} of shape {shape:?}, which has {dim}");
+                    assert!(
+                        i < dim,
+                        "index: entry {i} on axis {axis} of shape {shape:?}, which has {dim}; the first is 0"
+                    );
                     picked.ranges.push((i, 1));
                 }
                 Pick::Span(start, end) => {
                     let end = end.unwrap_or(dim);
                     let fits = start <= end && end <= dim;
-                    assert!(fits, "index: entries {start}..{end} on axis {axis} of shape {shape:?}, which has {dim}");
+                    assert!(
+                        fits,
+                        "index: entries {start}..{end} on axis {axis} of shape {shape:?}, which has {dim}; end at {dim} or before"
+                    );
                     picked.ranges.push((start, end - start));
                     picked.shape.push(end - start);
                 }

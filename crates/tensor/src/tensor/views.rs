@@ -27,7 +27,11 @@ impl Tensor {
     pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Tensor {
         let shape = shape.as_ref();
         let (have, want) = (self.numel(), numel(shape));
-        assert!(have == want, "reshape: {:?} has {have} elements, but {shape:?} has {want}", self.shape());
+        assert!(
+            have == want,
+            "reshape: {:?} has {have} elements, but {shape:?} has {want}; a new shape holds as many",
+            self.shape()
+        );
         let shape = Dims::new(shape);
         match self.strides_as(&shape) {
             Some(strides) => Tensor { strides, shape, ..self.clone() },
@@ -80,7 +84,12 @@ impl Tensor {
     pub fn permute(&self, axes: &[usize]) -> Tensor {
         let rank = self.rank();
         let complete = axes.len() == rank && (0..rank).all(|a| axes.contains(&a));
-        assert!(complete, "permute: {axes:?} must name each axis of shape {:?} once", self.shape());
+        assert!(
+            complete,
+            "permute: {axes:?} must name each axis of shape {:?} once, as {:?} does",
+            self.shape(),
+            (0..self.rank()).collect::<Vec<_>>()
+        );
         let pick = |from: &Dims| Dims::new(&axes.iter().map(|&a| from[a]).collect::<Vec<_>>());
         Tensor { shape: pick(&self.shape), strides: pick(&self.strides), ..self.clone() }
     }
@@ -97,7 +106,11 @@ impl Tensor {
     #[track_caller]
     pub fn t(&self) -> Tensor {
         let rank = self.rank();
-        assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange", self.shape());
+        assert!(
+            rank >= 2,
+            "t: shape {:?} has fewer than two axes to exchange; unsqueeze(0) makes it a row",
+            self.shape()
+        );
         let mut view = self.clone();
         view.shape.swap(rank - 2, rank - 1);
         view.strides.swap(rank - 2, rank - 1);
@@ -118,7 +131,11 @@ impl Tensor {
         let at = axis_index("narrow", axis, self.rank());
         let dim = self.shape[at];
         let fits = start.checked_add(len).is_some_and(|end| end <= dim);
-        assert!(fits, "narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}", self.shape());
+        assert!(
+            fits,
+            "narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
+            self.shape()
+        );
         let mut view = self.clone();
         view.shape[at] = len;
         if view.numel() > 0 {
@@ -140,7 +157,11 @@ impl Tensor {
     pub fn select(&self, axis: isize, index: usize) -> Tensor {
         let at = axis_index("select", axis, self.rank());
         let dim = self.shape[at];
-        assert!(index < dim, "select: entry {index} on axis {axis} of shape {:?}, which has {dim}", self.shape());
+        assert!(
+            index < dim,
+            "select: entry {index} on axis {axis} of shape {:?}, which has {dim}; the first is 0",
+            self.shape()
+        );
         let one = self.narrow(axis, index, 1);
         Tensor { shape: one.shape.without(at), strides: one.strides.without(at), ..one }
     }
