@@ -75,7 +75,7 @@ pub fn ndtr<S: Simd>(s: S, x: S::F) -> S::F {
     s.select(s.gt(x, s.splat(0.0)), s.splat(1.0) - tail, tail)
 }
 
-/// erf x = 2 Φ(√2 x) − 1: error ≤ 1.3 ULP, 1.5 on the scalar token.
+/// erf x = 2 Φ(√2 x) − 1: error ≤ 1.5 ULP.
 ///
 /// Odd, bit for bit; ±1 from |x| = 3.9193 on; erf(±0) = ±0; erf(NaN) = NaN.
 ///
