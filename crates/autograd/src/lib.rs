@@ -146,7 +146,10 @@ pub use checkpoint::checkpoint;
 pub use functional::{hessian, hvp, jacobian, jvp, vjp};
 pub use gradcheck::gradcheck;
 pub use gradients::Gradients;
-pub use graph::{GraphCost, GraphTooLarge, graph_cost, graph_dot, graph_svg, graph_text};
+pub use graph::{
+    GraphCost, GraphInput, GraphOperation, GraphTooLarge, graph_cost, graph_dot, graph_operations, graph_svg,
+    graph_text,
+};
 pub use hook::Arrival;
 pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};

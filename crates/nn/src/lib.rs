@@ -48,7 +48,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - [`Module`], [`Param`], [`Buffer`], [`Name`]: who owns which tensors, and what they are called; [`summary`] prints it.
+//! - [`Module`], [`Param`], [`Buffer`], [`Name`]: who owns which tensors, and what they are called; [`summary`]
+//!   prints it, and [`summary_of`] what a forward pass costs.
 //! - The layers, such as [`Linear`], and their [initialisers](init). A layer that differs between training and evaluation
 //!   takes a [`Context`], which says which of the two it is.
 //! - [`loss`]: what is minimised, with the reduction always written out.
@@ -78,4 +79,4 @@ pub use layers::Linear;
 pub use module::{Module, Slot, SlotMut};
 pub use name::Name;
 pub use param::{Buffer, Param};
-pub use summary::summary;
+pub use summary::{ForwardSummary, ModuleCost, summary, summary_of};

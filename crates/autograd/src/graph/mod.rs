@@ -1,13 +1,14 @@
 //! The graph, looked at from outside: as text, as DOT, as a picture, and what it costs.
 
+mod cost;
 mod dot;
 mod layout;
 mod svg;
 
+pub use cost::{GraphCost, GraphInput, GraphOperation, graph_cost, graph_operations};
 pub use dot::graph_dot;
 pub use svg::{GraphTooLarge, graph_svg};
 
-use crate::info::Cost;
 use crate::node::{Content, Node, Record};
 use crate::registry::OpEntry;
 use crate::sweep::ancestors;
@@ -121,44 +122,4 @@ pub fn graph_text(y: &Var) -> String {
     let lines: Vec<String> = items.iter().enumerate().map(line).collect();
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
     lines.iter().zip(&items).map(|(line, item)| format!("{line:<width$}{:?}\n", item.shape)).collect()
-}
-
-/// What the operations of the graph that `y` was computed by cost together on the way forward, and each kind of
-/// operation with how often it stands there, the most arithmetic first. The graph must not have been consumed; what was
-/// computed from constants alone is not in it.
-///
-/// ```
-/// use glassbox_autograd::{Var, graph_cost};
-/// use glassbox_tensor::Tensor;
-/// let w = Var::input(Tensor::ones([4, 3]));
-/// let cost = graph_cost(&Var::constant(Tensor::ones([2, 4])).matmul(&w).sum_all()); // (2, 4) × (4, 3) -> (2, 3) -> ()
-/// assert_eq!(cost.all.flops, 2 * 2 * 4 * 3 + 6);
-/// assert_eq!(cost.by_operation[0].0, "matmul");
-/// ```
-pub fn graph_cost(y: &Var) -> GraphCost {
-    let mut kinds: HashMap<&'static str, (u64, Cost)> = HashMap::new();
-    for node in y.node().map(ancestors).unwrap_or_default() {
-        let Content::Op(record) = &*node.content.borrow() else { continue };
-        let shapes: Vec<&[usize]> = record.inputs.iter().map(|edge| &*edge.shape).collect();
-        let (times, cost) = kinds.entry(record.applied.entry().name()).or_default();
-        *times += 1;
-        *cost = plus(*cost, record.applied.cost(&shapes));
-    }
-    let all = kinds.values().fold(Cost::default(), |all, (_, cost)| plus(all, *cost));
-    let mut by_operation: Vec<_> = kinds.into_iter().map(|(name, (times, cost))| (name, times, cost)).collect();
-    by_operation.sort_by_key(|(name, _, cost)| (std::cmp::Reverse((cost.flops, cost.bytes)), *name));
-    GraphCost { all, by_operation }
-}
-
-fn plus(a: Cost, b: Cost) -> Cost {
-    Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes }
-}
-
-/// What a graph costs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GraphCost {
-    /// All operations together.
-    pub all: Cost,
-    /// Each kind of operation: its name, how often it stands in the graph, and what all of these cost.
-    pub by_operation: Vec<(&'static str, u64, Cost)>,
 }

@@ -1,4 +1,8 @@
-//! A model as a table.
+//! A model as a table: what it holds, and what a forward pass costs.
+
+mod forward;
+
+pub use forward::{ForwardSummary, ModuleCost, summary_of};
 
 use crate::module::{Module, Slot};
 use crate::name::Name;
@@ -43,15 +47,24 @@ pub fn summary(module: &(impl Module + ?Sized)) -> String {
     });
     let megabytes = (learned * size_of::<f32>()) as f64 / 1e6;
     rows.push(["learned".into(), String::new(), grouped(learned), format!("{megabytes:.2} MB as f32")]);
+    table(&rows, [false, false, true, false])
+}
 
+/// Rows in columns as wide as their widest entry; those of the columns in `right` stand at the right.
+fn table<const N: usize>(rows: &[[String; N]], right: [bool; N]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let (names, shapes, counts) = (width(0), width(1), width(2));
-    let mut table = String::new();
-    for [name, shape, count, remark] in &rows {
-        let row = format!("{name:<names$}  {shape:<shapes$}  {count:>counts$}  {remark}");
-        let _ = writeln!(table, "{}", row.trim_end()); // writing to a String can't fail
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, entry) in row.iter().enumerate() {
+            let width = width(column);
+            let padded = if right[column] { format!("{entry:>width$}") } else { format!("{entry:<width$}") };
+            line.push_str(if column > 0 { "  " } else { "" });
+            line.push_str(&padded);
+        }
+        let _ = writeln!(text, "{}", line.trim_end()); // writing to a String can't fail
     }
-    table
+    text
 }
 
 /// 1234567 as `1_234_567`.
