@@ -76,10 +76,10 @@
 //!
 //! ## Looking inside
 //!
-//! A graph is shown by [`graph_text`], [`graph_dot`] and [`graph_svg`], with the names that [`Var::named`] gives, and
-//! [`graph_cost`] adds up what its operations cost. [`Var::backward_with`] shows each gradient as it arrives, and
-//! [`Var::register_hook`] may change one on the way. When a loss is NaN, [`detect_anomaly`] names the operation that made the
-//! first:
+//! A graph is shown by [`graph_text`], [`graph_dot`] and [`graph_svg`], with the names that [`Var::named`] gives.
+//! [`graph_operations`] lists its operations and [`graph_cost`] adds up what they cost. [`Var::backward_with`] shows each gradient
+//! as it arrives, and [`Var::register_hook`] may change one on the way. When a loss is NaN, [`detect_anomaly`] names the
+//! operation that made the first:
 //!
 //! ```should_panic
 //! # use glassbox_autograd::{Var, detect_anomaly};

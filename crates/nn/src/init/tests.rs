@@ -100,7 +100,17 @@ fn a_truncated_normal_is_the_normal_between_its_bounds() {
     }
 }
 
-/// What the test above would be worth if it let everything pass: bounds that are multiples of std, and no truncation.
+/// One uniform number of 2²⁴ is 0, whose quantile would be −∞.
+#[test]
+fn a_normal_without_bounds_is_finite_where_the_uniform_number_is_zero() {
+    let (key, position) = (Key::new(7158), 5160);
+    assert_eq!(key.uniform(position as u64), 0.0);
+    let x = trunc_normal([position + 1], 0.0, 1.0, f32::NEG_INFINITY..f32::INFINITY, key).at([position]);
+    let p = glassbox_tensor::testing::ndtr(f64::from(x));
+    assert!((p * f64::from(1 << 25) - 1.0).abs() < 1e-5, "{x}"); // the middle of the first step
+}
+
+/// What a test by the distance would be worth if it let everything pass: bounds that are multiples of std, and no truncation.
 #[test]
 fn the_distance_tells_a_truncated_normal_from_others() {
     let cdf = || truncated_cdf(0.0, 0.5, -0.5, 0.5);
