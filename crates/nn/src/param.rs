@@ -125,7 +125,7 @@ impl Clone for Param {
 /// use glassbox_tensor::tensor;
 ///
 /// let running_mean = Buffer::new(tensor![0., 0.]);
-/// running_mean.set_value(&running_mean.value() * 0.9 + &(&tensor![1., 2.] * 0.1));
+/// running_mean.set_value(&(&running_mean.value() * 0.9) + &(&tensor![1., 2.] * 0.1));
 /// assert_eq!(running_mean.value().to_vec(), [0.1, 0.2]);
 /// ```
 #[derive(Debug)]
