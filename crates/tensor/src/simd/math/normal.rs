@@ -59,7 +59,7 @@ fn distance<S: Simd>(s: S, x: S::F) -> S::F {
     s.min(s.splat(16.0), s.abs(x))
 }
 
-/// Φ(x), the probability that a standard normal number is at most x: error ≤ 4.5 ULP, in the left tail too.
+/// Φ(x), the probability that a standard normal number is at most x: error ≤ 5 ULP, in the left tail too.
 ///
 /// ½ at 0; 1 from 5.42 on; passes through the subnormal numbers to 0 below −14.1702. Φ(NaN) = NaN.
 ///
