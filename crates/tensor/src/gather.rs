@@ -37,7 +37,7 @@ impl Blocks {
 }
 
 impl Tensor {
-    /// The entries of `axis` that ids name: y\[…, i, …] = x[…, ids\[i], …].
+    /// The entries of `axis` that ids name: `y[…, i, …] = x[…, ids[i], …]`.
     ///
     /// ```
     /// use glassbox_tensor::{Ids, tensor};

@@ -19,7 +19,7 @@ const MANY: usize = 8;
 const COLUMNS: usize = 32;
 
 impl Tensor {
-    /// Adds entries of `src` to those entries of `axis` that ids name: y = x, then y[…, ids\[i], …] += src\[…, i, …] for
+    /// Adds entries of `src` to those entries of `axis` that ids name: `y = x`, then `y[…, ids[i], …] += src[…, i, …]` for
     /// each i.
     ///
     /// ```

@@ -133,7 +133,7 @@ impl CrossEntropy {
 }
 
 impl Var {
-    /// The cross-entropy of these logits (…, C) against the classes `ids` (…), in nats: −ln softmax(x)\[id], as the options say.
+    /// The cross-entropy of these logits (…, C) against the classes `ids` (…), in nats: `−ln softmax(x)[id]`, as the options say.
     ///
     /// ```
     /// use glassbox_autograd::{CrossEntropyOptions, Reduction, Var};

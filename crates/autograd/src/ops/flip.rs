@@ -1,4 +1,4 @@
-//! The entries of some axes in reverse order: y\[i] = x\[n − 1 − i] along each.
+//! The entries of some axes in reverse order: `y[i] = x[n − 1 − i]` along each.
 //!
 //! Reversing is its own inverse, so dx is dy reversed along the same axes.
 

@@ -1,4 +1,4 @@
-//! Entries of `src` added to those that ids name: y = x, then y[…, ids\[i], …] += src\[…, i, …] along an axis.
+//! Entries of `src` added to those that ids name: `y = x`, then `y[…, ids[i], …] += src[…, i, …]` along an axis.
 //!
 //! y is linear in both: dx = dy, and each entry of src gets the gradient of where it was added: dsrc = index_select of
 //! dy.
@@ -47,7 +47,7 @@ pub(super) fn zeros(shape: &[usize]) -> Var {
 
 impl Var {
     /// Adds entries of `src` to those entries of `axis` (a negative one counts from the end) that ids name: y = x, then
-    /// y[…, ids\[i], …] += src\[…, i, …] for each i.
+    /// `y[…, ids[i], …] += src[…, i, …]` for each i.
     ///
     /// ```
     /// use glassbox_autograd::Var;

@@ -1,4 +1,4 @@
-//! The entries of an axis that ids name: y\[…, i, …] = x[…, ids\[i], …].
+//! The entries of an axis that ids name: `y[…, i, …] = x[…, ids[i], …]`.
 //!
 //! An entry is read as often as ids name it, and its gradient is the sum over those: dx = index_add of dy by the same
 //! ids.
@@ -12,7 +12,7 @@ use glassbox_tensor::shape::axis_index;
 use glassbox_tensor::{Ids, Tensor};
 use ndarray::Axis;
 
-/// y\[…, i, …] = x[…, ids\[i], …] along `axis`.
+/// `y[…, i, …] = x[…, ids[i], …]` along `axis`.
 #[derive(Clone, Debug)]
 pub struct IndexSelect {
     /// Which axis; a negative one counts from the end.
@@ -40,7 +40,7 @@ impl Op for IndexSelect {
 }
 
 impl Var {
-    /// The entries of `axis` (a negative one counts from the end) that ids name: y\[…, i, …] = x[…, ids\[i], …].
+    /// The entries of `axis` (a negative one counts from the end) that ids name: `y[…, i, …] = x[…, ids[i], …]`.
     ///
     /// ```
     /// use glassbox_autograd::Var;

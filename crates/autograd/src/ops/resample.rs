@@ -1,6 +1,6 @@
 //! Planes of another size, by the nearest element or bilinearly: how a decoder grows a picture.
 //!
-//! Along each axis entry j reads at most two entries, y\[j] = (1 − t)·x\[lo] + t·x\[hi] (`Resampling::taps` says which). The map
+//! Along each axis entry j reads at most two entries, `y[j] = (1 − t)·x[lo] + t·x[hi]` (`Resampling::taps` says which). The map
 //! is linear, so the gradient is its adjoint: each dy goes back to what its y was made of, by the same weights.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};

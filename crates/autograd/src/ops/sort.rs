@@ -1,4 +1,4 @@
-//! The entries of an axis in order: y = x\[ids], where ids is the permutation that sorts them.
+//! The entries of an axis in order: `y = x[ids]`, where ids is the permutation that sorts them.
 //!
 //! Where no two are equal the order stays the same nearby, so y depends on x as a gather does, and dx is dy put back
 //! where it came from: scatter_add of dy by the ids. Forward leaves the ids.

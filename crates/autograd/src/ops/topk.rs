@@ -1,4 +1,4 @@
-//! The k largest entries of an axis, the largest first: y = x\[ids].
+//! The k largest entries of an axis, the largest first: `y = x[ids]`.
 //!
 //! As in a sort, y depends on x as a gather does: dx is dy put back where it came from, and 0 for what was not taken.
 

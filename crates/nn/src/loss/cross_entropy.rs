@@ -22,7 +22,7 @@ pub struct CrossEntropyOptions<'a> {
 /// −(1 − ε) · w[y] · ln p[y]  −  ε/C · Σ_c w[c] · ln p[c],   p = softmax(x)
 /// ```
 ///
-/// There is one element for each place, (B, …), and 0 where a place doesn't count. `Mean` divides by Σ w\[y] over the places
+/// There is one element for each place, (B, …), and 0 where a place doesn't count. `Mean` divides by `Σ w[y]` over the places
 /// that count, which without weights is their number; `BatchMean` divides by B. The classes are axis 1, or the only axis;
 /// for logits with the classes last, as a language model has them, there is [`Var::cross_entropy`].
 ///

@@ -27,7 +27,7 @@
 use super::blocking::TileShape;
 use crate::simd::{Isa, Kernel, Simd};
 
-/// One tile's work: C = \[C +\] A·B over `k`, then what finishes it.
+/// One tile's work: `C = [C +] A·B` over `k`, then what finishes it.
 ///
 /// # Validity
 /// Whoever hands a tile of MR rows and NV vectors to [`tile_fn`]'s function vouches for the pointers: for each k below `k`, `a + k·a_step + i·a_row`

@@ -92,7 +92,7 @@ fn reduce<S: Simd>(s: S, x: S::F) -> [S::F; 3] {
     [k, r, low]
 }
 
-/// [`reduce`] by integers, in the lanes \[k, r, low, x\] where |x| > `near`.
+/// [`reduce`] by integers, in the lanes `[k, r, low, x]` where |x| > `near`.
 #[cold]
 #[inline(never)]
 fn reduce_beyond(near: f32, [k, r, low, x]: &mut [[f32; MAX_LANES]; 4]) {
