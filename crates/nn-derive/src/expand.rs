@@ -26,20 +26,27 @@ pub fn expand(input: DeriveInput) -> Result<TokenStream> {
     let mut visited: Vec<Field<'_>> = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let Some(field) = Field::read(index, field)? else { continue };
-        if visited.iter().any(|other| other.name == field.name) {
-            let message =
-                format!("two fields are called `{}`; one would overwrite the other in a checkpoint", field.name);
+        if let Some(name) = &field.name
+            && visited.iter().any(|other| other.name.as_ref() == Some(name))
+        {
+            let message = format!("two fields are called `{name}`; one would overwrite the other in a checkpoint");
             return Err(Error::new(field.name_span, message));
         }
         visited.push(field);
     }
 
+    let called = |name: &Option<String>| match name {
+        Some(name) => quote!(name.child(#name)),
+        None => quote!(name), // what it holds is called as if it stood here
+    };
     let calls = visited.iter().map(|Field { member, name, ty, .. }| {
+        let name = called(name);
         // With the span of the type, "the trait bound `f32: Module` is not satisfied" points at the type.
-        quote_spanned!(ty.span()=> <#ty as ::glassbox_nn::Module>::visit(&self.#member, name.child(#name), f);)
+        quote_spanned!(ty.span()=> <#ty as ::glassbox_nn::Module>::visit(&self.#member, #name, f);)
     });
     let calls_mut = visited.iter().map(|Field { member, name, ty, .. }| {
-        quote_spanned!(ty.span()=> <#ty as ::glassbox_nn::Module>::visit_mut(&mut self.#member, name.child(#name), f);)
+        let name = called(name);
+        quote_spanned!(ty.span()=> <#ty as ::glassbox_nn::Module>::visit_mut(&mut self.#member, #name, f);)
     });
 
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();

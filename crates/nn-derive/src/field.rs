@@ -8,8 +8,8 @@ use syn::{Attribute, Error, LitStr, Member, Result, Type};
 pub struct Field<'a> {
     /// How it is reached: `self.weight`, `self.0`.
     pub member: Member,
-    /// Its part of the dotted name; it may hold dots itself.
-    pub name: String,
+    /// Its part of the dotted name, which may hold dots itself; `None` if it is marked `#[module(flatten)]`.
+    pub name: Option<String>,
     /// Where to point when the name is wrong: at the attribute that gave it, or at the field.
     pub name_span: Span,
     /// Where to point when the type isn't a module.
@@ -27,7 +27,18 @@ impl<'a> Field<'a> {
         if let Some(skip) = attributes.skip {
             return match attributes.name {
                 Some(_) => Err(Error::new(skip, "a field that is skipped has no name; remove `skip` or `name`")),
+                None if attributes.flatten.is_some() => {
+                    Err(Error::new(skip, "a field is skipped or flattened; remove `skip` or `flatten`"))
+                }
                 None => Ok(None),
+            };
+        }
+        if let Some(flatten) = attributes.flatten {
+            return match attributes.name {
+                Some(_) => {
+                    Err(Error::new(flatten, "a field that is flattened has no name; remove `flatten` or `name`"))
+                }
+                None => Ok(Some(Self { member, name: None, name_span: flatten, ty: &field.ty })),
             };
         }
         let (name, name_span) = match attributes.name {
@@ -38,7 +49,7 @@ impl<'a> Field<'a> {
                 Member::Unnamed(_) => (index.to_string(), field.ty.span()),
             },
         };
-        Ok(Some(Self { member, name, name_span, ty: &field.ty }))
+        Ok(Some(Self { member, name: Some(name), name_span, ty: &field.ty }))
     }
 }
 
@@ -46,6 +57,7 @@ impl<'a> Field<'a> {
 #[derive(Default)]
 struct Attributes {
     skip: Option<Span>,
+    flatten: Option<Span>,
     name: Option<LitStr>,
 }
 
@@ -60,13 +72,18 @@ impl Attributes {
                         Some(_) => Err(twice("skip")),
                         None => Ok(()),
                     }
+                } else if meta.path.is_ident("flatten") {
+                    match read.flatten.replace(meta.path.span()) {
+                        Some(_) => Err(twice("flatten")),
+                        None => Ok(()),
+                    }
                 } else if meta.path.is_ident("name") {
                     match read.name.replace(meta.value()?.parse()?) {
                         Some(_) => Err(twice("name")),
                         None => Ok(()),
                     }
                 } else {
-                    Err(meta.error("unknown attribute; `skip` and `name = \"…\"` are known"))
+                    Err(meta.error("unknown attribute; `skip`, `flatten` and `name = \"…\"` are known"))
                 }
             })?;
         }

@@ -44,6 +44,7 @@ mod field;
 /// generic, have named fields, be a tuple (whose fields are called `0`, `1`, … as in PyTorch's `Sequential`) or empty.
 ///
 /// - `#[module(skip)]`: the field holds no parameters; it isn't visited and may have any type.
+/// - `#[module(flatten)]`: what the field holds is called as if it were declared here, without the field's name.
 /// - `#[module(name = "to_out.0")]`: the field's part of the dotted name, where Rust can't spell it or the checkpoint
 ///   calls it otherwise.
 ///

@@ -187,3 +187,21 @@ fn slots_give_and_take_values() {
 fn a_value_of_another_shape_is_refused() {
     Param::new(Tensor::zeros([2])).set_value(Tensor::zeros([3]));
 }
+
+#[test]
+fn a_flattened_field_leaves_no_trace_in_names() {
+    #[derive(Module)]
+    struct Block {
+        #[module(flatten)]
+        norm: Option<BatchNorm>,
+        #[module(flatten)]
+        rest: Option<BatchNorm>,
+        fc: Linear,
+    }
+    let mut block = Block { norm: Some(batch_norm(2)), rest: None, fc: linear(2, 2) };
+    let expected = ["weight", "bias", "running_mean", "running_var", "fc.weight", "fc.bias"];
+    assert_eq!(names(&block), expected);
+    let mut by_visit_mut = Vec::new();
+    block.visit_mut(Name::root(), &mut |name, _| by_visit_mut.push(name.to_string()));
+    assert_eq!(by_visit_mut, expected);
+}
