@@ -39,12 +39,12 @@ class Fixture:
         """Numbers that f32 holds, as f64."""
         return torch.tensor(np.asarray(rng.uniform(low, high, shape), np.float32), dtype=torch.float64)
 
-    def layer(self, kind, module, inputs, call=None, ids=(), training=True, scale=0.5, **options):
+    def layer(self, kind, module, inputs, call=None, ids=(), training=True, scale=0.5, prepare=None, **options):
         """A module in f64: its state dict, outputs, all gradients and the buffers that the call changed.
 
         `inputs` are functions of the random generator or shapes. `call(module, *inputs, *ids)` returns one output or several;
-        the default calls the module. Weights are drawn anew, in ±`scale`, so that none is 0 or 1 by its initialiser; running
-        variances and the counters of batches keep what they begin with.
+        the default calls the module. Weights are drawn anew, in ±`scale`, so that none is 0 or 1 by its initialiser, as are all
+        buffers but the counters of batches; `prepare(module)` can then set what must not be any number.
         """
         name, rng = self.case(kind, training=training, inputs=len(inputs), ids=len(ids), **options)
         module = module.double().train(training)
@@ -55,6 +55,8 @@ class Fixture:
                 if buffer.is_floating_point():
                     low, high = (0.5, 2.0) if "var" in key else (-1.0, 1.0)
                     buffer.copy_(self.draw(rng, *buffer.shape, low=low, high=high))
+            if prepare:
+                prepare(module)
         before = {key: value.clone() for key, value in module.state_dict().items()}
         x = [i(rng) if callable(i) else self.draw(rng, *i) for i in inputs]
         leaves = [t.requires_grad_() for t in x]

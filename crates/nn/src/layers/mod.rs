@@ -1,5 +1,40 @@
 //! The layers, one file each: what each computes, what it owns, and what it begins with.
 
+mod basic_block;
+mod batch_norm;
+mod conv;
+mod conv1d;
+mod conv2d;
+mod conv_transpose1d;
+mod conv_transpose2d;
+mod dropout;
+mod embedding;
+mod group_norm;
+mod instance_norm;
+mod layer_norm;
 mod linear;
+mod resnet_block;
+mod rms_norm;
+mod running_stats;
+mod spectral_norm;
+mod weight_norm;
+mod weighted;
 
+pub use basic_block::{BasicBlock, Downsample};
+pub use batch_norm::{BatchNorm, BatchNormOptions};
+pub use conv_transpose1d::ConvTranspose1d;
+pub use conv_transpose2d::ConvTranspose2d;
+pub use conv1d::Conv1d;
+pub use conv2d::Conv2d;
+pub use dropout::{Dropout, Dropout2d};
+pub use embedding::Embedding;
+pub use group_norm::GroupNorm;
+pub use instance_norm::{InstanceNorm, InstanceNormOptions};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use resnet_block::{ResnetBlock, ResnetBlockOptions};
+pub use rms_norm::RmsNorm;
+pub use running_stats::RunningStats;
+pub use spectral_norm::{SpectralNorm, SpectralNormOptions};
+pub use weight_norm::WeightNorm;
+pub use weighted::Weighted;

@@ -1,13 +1,14 @@
 //! The files that the scripts in `tools/torch/nn` write; `fixture.py` says what is in them.
 
 use glassbox_autograd::{Gradients, Var};
-use glassbox_nn::checkpoint::{load_safetensors, write_safetensors};
+use glassbox_nn::checkpoint::{load_safetensors, save_safetensors, write_safetensors};
 use glassbox_nn::{Module, Name, Slot};
 use glassbox_tensor::{Ids, Tensor};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -23,6 +24,8 @@ pub struct Case {
 pub struct Fixture {
     pub cases: Vec<Case>,
     file: SafeTensors<'static>,
+    /// Where `hold` saves our layers instead of comparing them.
+    save_to: Option<PathBuf>,
 }
 
 impl Fixture {
@@ -30,7 +33,7 @@ impl Fixture {
         let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
         let metadata = header.metadata().clone().unwrap();
         let cases = serde_json::from_str(&metadata["cases"]).unwrap();
-        Fixture { cases, file: SafeTensors::deserialize(bytes).unwrap() }
+        Fixture { cases, file: SafeTensors::deserialize(bytes).unwrap(), save_to: None }
     }
 
     /// The tensor of this name of the case, such as `x0`.
@@ -77,8 +80,11 @@ impl Fixture {
         mut module: M,
         forward: impl FnOnce(&M, &[Var]) -> Vec<Var>,
     ) -> Result<(), String> {
-        self.load(case, &mut module);
         let x: Vec<Var> = (0..case.n("inputs")).map(|i| Var::input(self.tensor(case, &format!("x{i}")))).collect();
+        if let Some(folder) = &self.save_to {
+            return save(folder, case, &module, || forward(&module, &x));
+        }
+        self.load(case, &mut module);
         let y = forward(&module, &x);
         let mut loss: Option<Var> = None;
         for (i, y) in y.iter().enumerate() {
@@ -153,9 +159,14 @@ impl Case {
         self.option(name).as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as usize).collect()
     }
 
-    /// Two numbers.
-    pub fn two(&self, name: &str) -> [usize; 2] {
+    /// So many numbers.
+    pub fn array<const N: usize>(&self, name: &str) -> [usize; N] {
         self.sizes(name).try_into().unwrap()
+    }
+
+    /// Pairs of numbers.
+    pub fn pairs(&self, name: &str) -> Vec<(usize, usize)> {
+        serde_json::from_value(self.option(name).clone()).unwrap()
     }
 }
 
@@ -176,6 +187,23 @@ pub fn near(case: &Case, what: &str, ours: &Tensor, theirs: &Tensor) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What our layer begins with, as a user saves it: CASE.safetensors; and beside it what it computes: CASE.outputs.safetensors.
+fn save(folder: &Path, case: &Case, module: &impl Module, run: impl FnOnce() -> Vec<Var>) -> Result<(), String> {
+    let file = |what: &str| folder.join(format!("{}.{what}safetensors", case.name));
+    let saved = save_safetensors(module, file("")); // before the call, which may change buffers
+    let y: Vec<(String, Var)> = run().into_iter().enumerate().map(|(i, y)| (format!("y{i}"), y)).collect();
+    saved
+        .and_then(|()| write_safetensors(file("outputs."), y.iter().map(|(name, y)| (name.clone(), y.value())), []))
+        .map_err(|error| error.to_string())
+}
+
+/// Saves our layer of every case to the folder that GLASSBOX_SAVE names.
+pub fn save_all(bytes: &'static [u8], hold: impl Fn(&Fixture, &Case) -> Result<(), String>) {
+    let folder = std::env::var_os("GLASSBOX_SAVE").expect("GLASSBOX_SAVE names a folder");
+    let fixture = Fixture { save_to: Some(folder.into()), ..Fixture::read(bytes) };
+    fixture.cases.iter().for_each(|case| hold(&fixture, case).unwrap());
 }
 
 /// Fails with every case that differs.
