@@ -1,10 +1,14 @@
-//! Linear and the losses against plain f64, PyTorch's numbers, and their own derivatives.
+//! Layers and losses against plain f64, PyTorch's numbers, and their own derivatives.
 
 use glassbox_autograd::{Var, gradcheck};
-use glassbox_nn::Linear;
 use glassbox_nn::loss::{Reduction, bce_with_logits, gaussian_kl, mse};
+use glassbox_nn::optim::Adam;
+use glassbox_nn::{
+    Context, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dropout, Embedding, Linear, ResnetBlock,
+    ResnetBlockOptions,
+};
 use glassbox_tensor::random::Key;
-use glassbox_tensor::{Tensor, assert_close, tensor};
+use glassbox_tensor::{Conv2dOptions, ConvTranspose2dOptions, Ids, Tensor, assert_close, tensor};
 
 fn constant(t: Tensor) -> Var {
     Var::constant(t)
@@ -140,4 +144,134 @@ fn a_loss_never_broadcasts() {
 #[should_panic(expected = "BatchMean of a loss of shape [0, 3]: there is nothing to average")]
 fn the_mean_of_nothing_is_refused() {
     Reduction::BatchMean.apply(&constant(Tensor::zeros([0, 3])));
+}
+
+#[test]
+fn convolutions_begin_as_pytorchs() {
+    // U[−1/√fan_in, 1/√fan_in) with fan_in from the axes of the weight after the first, also where the convolution is transposed.
+    let grouped = Conv2dOptions { groups: 2, ..Default::default() };
+    let transposed = ConvTranspose2dOptions { groups: 2, ..Default::default() };
+    let key = Key::new(1);
+    let conv1d = Conv1d::new(30, 40, 5, key);
+    let conv2d = Conv2d::with(30, 40, [3, 5], grouped, key);
+    let up1d = ConvTranspose1d::new(30, 40, 5, key);
+    let up2d = ConvTranspose2d::with(30, 40, [3, 5], transposed, key);
+    for (weight, bias, shape, fan_in) in [
+        (conv1d.weight, conv1d.bias, &[40, 30, 5][..], 30 * 5),
+        (conv2d.weight, conv2d.bias, &[40, 15, 3, 5], 15 * 3 * 5),
+        (up1d.weight, up1d.bias, &[30, 40, 5], 40 * 5),
+        (up2d.weight, up2d.bias, &[30, 20, 3, 5], 20 * 3 * 5),
+    ] {
+        let bound = 1.0 / f64::from(fan_in as u16).sqrt();
+        let (w, b) = (weight.value().to_vec(), bias.expect("there").value().to_vec());
+        assert_eq!((weight.value().shape(), b.len()), (shape, 40));
+        assert!(w.iter().chain(&b).all(|x| f64::from(x.abs()) <= bound));
+        let variance = w.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / w.len() as f64;
+        let (expected, deviation) = (bound.powi(2) / 3.0, bound.powi(2) * (4.0 / 45.0 / w.len() as f64).sqrt());
+        assert!((variance - expected).abs() < 6.0 * deviation, "{variance} {expected}"); // six standard errors
+        assert!(f64::from(b.iter().fold(0f32, |a, b| a.max(b.abs()))) > 0.8 * bound); // of 40, none above with 10⁻⁴
+        assert!(w[..40] != b[..], "weight and bias have numbers of their own");
+    }
+}
+
+#[test]
+fn an_embedding_begins_as_a_standard_normal() {
+    let w = Embedding::new(500, 40, Key::new(1)).weight.value().to_vec();
+    let n = w.len() as f64;
+    let mean = w.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    let variance = w.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / n;
+    assert!(mean.abs() < 6.0 / n.sqrt() && (variance - 1.0).abs() < 6.0 * (2.0 / n).sqrt(), "{mean} {variance}");
+}
+
+#[test]
+fn a_padding_row_is_read_as_it_is_and_never_moves() {
+    let mut table = Embedding::new(4, 3, Key::new(1)).with_padding(2);
+    table.weight.set_value(Tensor::randn([4, 3], Key::new(2))); // as a file might have it
+    let before = table.weight.value().select(0, 2).to_vec();
+    let ids = Ids::from([[2, 1], [0, 2]]);
+    let mut adam = Adam::new(0.1);
+    for _ in 0..3 {
+        let y = table.forward(&ids);
+        assert_eq!(y.value().select(0, 0).select(0, 0).to_vec(), before);
+        adam.step(&mut table, &y.square().sum_all().backward()).expect("reached");
+    }
+    assert_eq!(table.weight.value().select(0, 2).to_vec(), before);
+}
+
+#[test]
+fn dropout_is_the_mask_of_its_key() {
+    let (p, key) = (0.3f32, Key::new(5));
+    let x = Tensor::randn([37, 23], Key::new(1));
+    let dropped = Dropout::new(p).forward(&Var::constant(x.clone()), &Context::train(key));
+    let mask = Context::train(key).key(); // the first that the layer took
+    for (i, (y, x)) in dropped.value().to_vec().iter().zip(x.to_vec()).enumerate() {
+        let expected = if mask.uniform(i as u64) < p { 0.0 } else { x * (1.0 / (1.0 - p)) };
+        assert_eq!(*y, expected, "{i}");
+    }
+}
+
+#[test]
+fn dropout_keeps_its_share_and_the_mean() {
+    let n = 200_000;
+    let ones = Var::constant(Tensor::ones([n]));
+    for p in [0.1f32, 0.5, 0.9] {
+        let y = Dropout::new(p).forward(&ones, &Context::train(Key::new(7))).value().to_vec();
+        let kept = y.iter().filter(|y| **y != 0.0).count() as f64 / n as f64;
+        let (keep, deviation) = (1.0 - f64::from(p), (f64::from(p) * (1.0 - f64::from(p)) / n as f64).sqrt());
+        assert!((kept - keep).abs() < 6.0 * deviation, "{p}: {kept}");
+        let mean = y.iter().map(|&y| f64::from(y)).sum::<f64>() / n as f64;
+        assert!((mean - 1.0).abs() < 6.0 * deviation / keep, "{p}: {mean}");
+    }
+}
+
+#[test]
+fn dropout_of_nothing_of_all_and_in_evaluation() {
+    let x = Var::input(Tensor::randn([4, 5], Key::new(1)));
+    let training = || Context::train(Key::new(2));
+    assert_eq!(Dropout::new(0.0).forward(&x, &training()).value(), x.value());
+    assert_eq!(Dropout::new(0.7).forward(&x, &Context::eval()).value(), x.value());
+    let all = Dropout::new(1.0).forward(&x, &training());
+    assert!(all.value().to_vec().iter().all(|y| *y == 0.0));
+    assert!(all.sum_all().backward().of(&x).to_vec().iter().all(|dx| *dx == 0.0));
+}
+
+#[test]
+fn dropout_lets_the_gradient_through_where_it_let_the_value_through() {
+    let x = Var::input(Tensor::ones([8, 9]));
+    let y = Dropout::new(0.4).forward(&x, &Context::train(Key::new(2)));
+    assert_eq!(y.sum_all().backward().of(&x), y.value()); // both are the mask
+}
+
+#[test]
+fn two_dropouts_of_one_pass_draw_their_own_masks() {
+    let (x, dropout) = (Var::constant(Tensor::ones([100])), Dropout::new(0.5));
+    let ctx = Context::train(Key::new(2));
+    let (first, second) = (dropout.forward(&x, &ctx), dropout.forward(&x, &ctx));
+    assert_ne!(first.value(), second.value());
+}
+
+#[test]
+#[should_panic(expected = "Dropout: p is 1.5, the probability of dropping; it is from 0 to 1")]
+fn a_probability_is_at_most_one() {
+    Dropout::new(1.5);
+}
+
+#[test]
+#[should_panic(expected = "Conv2d: 4 groups don't divide 6 outputs; groups divide both inputs and outputs")]
+fn groups_divide_the_outputs_of_a_convolution() {
+    Conv2d::with(8, 6, [3, 3], Conv2dOptions { groups: 4, ..Default::default() }, Key::new(0));
+}
+
+#[test]
+#[should_panic(expected = "ResnetBlock: this block is told the time, and t is None; pass Some(t), which is (N, T)")]
+fn a_block_that_is_told_the_time_asks_for_it() {
+    let options = ResnetBlockOptions { groups: 2, time: Some(3), ..Default::default() };
+    let block = ResnetBlock::with(4, 4, options, Key::new(0));
+    block.forward(&constant(Tensor::zeros([1, 4, 2, 2])), None, &Context::eval());
+}
+
+#[test]
+#[should_panic(expected = "Embedding: the padding id 5 names no row of 5; use one below 5")]
+fn a_padding_id_names_a_row() {
+    let _ = Embedding::new(5, 2, Key::new(0)).with_padding(5);
 }

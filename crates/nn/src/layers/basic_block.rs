@@ -51,6 +51,15 @@ pub struct Downsample(pub Conv2d, pub BatchNorm);
 
 impl BasicBlock {
     /// From `inputs` channels to `outputs` channels; a stride of 2 halves height and width.
+    ///
+    /// ```
+    /// # use glassbox_nn::{BasicBlock, Module};
+    /// let block = BasicBlock::new(64, 64, 1, glassbox_tensor::random::Key::new(0));
+    /// assert_eq!(block.num_parameters(), 2 * (64 * 64 * 9 + 64 + 64)); // nothing for the shortcut
+    /// ```
+    ///
+    /// # Panics
+    /// If there are 0 inputs or outputs.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, stride: usize, key: Key) -> Self {
         let conv = |from, k, options: Conv2dOptions, i| {

@@ -43,10 +43,12 @@ pub struct BatchNorm {
     pub stats: Option<RunningStats>,
     #[module(skip)]
     channels: usize,
+    /// What is added to the variance.
     #[module(skip)]
-    eps: f32,
+    pub eps: f32,
+    /// The share of a new batch in the averages; `None` makes them the plain means over all batches.
     #[module(skip)]
-    momentum: Option<f32>,
+    pub momentum: Option<f32>,
 }
 
 /// What a [`BatchNorm`] can be told; the defaults are PyTorch's.

@@ -37,10 +37,12 @@ pub struct InstanceNorm {
     pub stats: Option<RunningStats>,
     #[module(skip)]
     channels: usize,
+    /// What is added to the variance.
     #[module(skip)]
-    eps: f32,
+    pub eps: f32,
+    /// The share of a new batch in the averages.
     #[module(skip)]
-    momentum: f32,
+    pub momentum: f32,
 }
 
 /// What an [`InstanceNorm`] can be told; the defaults are PyTorch's.

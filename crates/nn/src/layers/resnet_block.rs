@@ -88,6 +88,13 @@ impl Default for ResnetBlockOptions {
 impl ResnetBlock {
     /// From `inputs` channels to `outputs` channels.
     ///
+    /// ```
+    /// # use glassbox_nn::{Module, ResnetBlock, ResnetBlockOptions};
+    /// let block = ResnetBlock::with(32, 64, ResnetBlockOptions::default(), glassbox_tensor::random::Key::new(0));
+    /// let names: Vec<String> = block.parameters().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names[..2], ["norm1.weight", "norm1.bias"]);
+    /// ```
+    ///
     /// # Panics
     /// If the groups don't divide both, or dropout isn't a probability.
     #[track_caller]

@@ -61,6 +61,14 @@ impl RunningStats {
 
     /// Moves mean and variance (C) by `momentum` towards those of a batch.
     ///
+    /// ```
+    /// # use glassbox_nn::RunningStats;
+    /// # use glassbox_tensor::tensor;
+    /// let stats = RunningStats::new(1);
+    /// stats.update(&tensor![4.], &tensor![9.], 1.0); // all the way
+    /// assert_eq!((stats.running_mean.value().item(), stats.running_var.value().item()), (4.0, 9.0));
+    /// ```
+    ///
     /// # Panics
     /// If they aren't (C).
     #[track_caller]

@@ -83,6 +83,16 @@ impl Default for SpectralNormOptions {
 
 impl<L: Weighted> SpectralNorm<L> {
     /// Takes the layer over. u and v are drawn, and brought near to the singular vectors by 15 steps, as PyTorch's.
+    ///
+    /// ```
+    /// # use glassbox_nn::{Conv2d, Module, SpectralNorm};
+    /// # use glassbox_tensor::random::Key;
+    /// let layer = SpectralNorm::new(Conv2d::new(3, 16, [3, 3], Key::new(0)), Key::new(1));
+    /// assert_eq!((layer.num_parameters(), layer.buffers().len()), (16 * 3 * 9 + 16, 2));
+    /// ```
+    ///
+    /// # Panics
+    /// If W is empty.
     #[track_caller]
     pub fn new(layer: L, key: Key) -> Self {
         Self::with(layer, SpectralNormOptions::default(), key)
@@ -90,8 +100,16 @@ impl<L: Weighted> SpectralNorm<L> {
 
     /// As [`new`](Self::new), with other options than PyTorch's defaults.
     ///
+    /// ```
+    /// # use glassbox_nn::{Conv2d, SpectralNorm, SpectralNormOptions};
+    /// # use glassbox_tensor::random::Key;
+    /// let by_inputs = SpectralNormOptions { axis: Some(1), ..Default::default() };
+    /// let layer = SpectralNorm::with(Conv2d::new(3, 16, [5, 5], Key::new(0)), by_inputs, Key::new(1));
+    /// assert_eq!((layer.u.value().numel(), layer.v.value().numel()), (3, 16 * 25));
+    /// ```
+    ///
     /// # Panics
-    /// If there are 0 power iterations, or W has no such axis.
+    /// If W is empty or has no such axis, or there are 0 power iterations.
     #[track_caller]
     pub fn with(layer: L, options: SpectralNormOptions, key: Key) -> Self {
         let (original, bias, layer) = layer.into_parts();
@@ -103,11 +121,12 @@ impl<L: Weighted> SpectralNorm<L> {
         );
         assert!(axis < shape.len(), "SpectralNorm: axis {axis} of a weight {shape:?}; use one below {}", shape.len());
         let (rows, all) = (shape[axis], original.value().numel());
+        assert!(all > 0, "SpectralNorm: the weight {shape:?} is empty, and has no singular value");
         let [u, v] = [(rows, 0), (all / rows, 1)].map(|(length, draw)| {
             normalize(&Tensor::randn([length, 1], key.fold(draw)), options.eps).reshape([length])
         });
         let new = Self { bias, original, u: Buffer::new(u), v: Buffer::new(v), layer, options };
-        new.power_iteration(new.matrix().value(), 15);
+        new.power_iteration(new.matrix(&new.original.var()).value(), 15);
         new
     }
 
@@ -121,19 +140,27 @@ impl<L: Weighted> SpectralNorm<L> {
     }
 
     /// W / σ(W). In training, u and v take their steps first.
+    ///
+    /// ```
+    /// # use glassbox_nn::{Context, Linear, SpectralNorm};
+    /// # use glassbox_tensor::random::Key;
+    /// let layer = SpectralNorm::new(Linear::new(3, 1, Key::new(0)), Key::new(1));
+    /// let w = layer.weight(&Context::eval()); // of one row, σ is the length
+    /// assert!((w.value().norm(2.0, &[0, 1], false).item() - 1.0).abs() < 1e-5);
+    /// ```
     pub fn weight(&self, ctx: &Context) -> Var {
-        let w = self.matrix();
+        let w = self.original.var();
+        let matrix = self.matrix(&w);
         if ctx.is_training() {
-            self.power_iteration(w.value(), self.options.n_power_iterations);
+            self.power_iteration(matrix.value(), self.options.n_power_iterations);
         }
         let [u, v] = [&self.u, &self.v].map(|b| Var::constant(b.value()));
-        let sigma = u.unsqueeze(0).matmul(&w).matmul(&v.unsqueeze(1)); // (1, h) × (h, w) × (w, 1) -> (1, 1)
-        &self.original.var() / &sigma.reshape([1])
+        let sigma = u.unsqueeze(0).matmul(&matrix).matmul(&v.unsqueeze(1)); // (1, h) × (h, w) × (w, 1) -> (1, 1)
+        &w / &sigma.reshape([1])
     }
 
     /// W as a matrix (outputs, everything else).
-    fn matrix(&self) -> Var {
-        let w = self.original.var();
+    fn matrix(&self, w: &Var) -> Var {
         let rows = self.options.axis.unwrap_or(L::OUTPUTS);
         let axes: Vec<usize> = [rows].into_iter().chain((0..w.rank()).filter(|axis| *axis != rows)).collect();
         let w = w.permute(&axes);

@@ -46,6 +46,13 @@ pub struct WeightNorm<L: Weighted> {
 
 impl<L: Weighted> WeightNorm<L> {
     /// Takes the layer over, whose W doesn't change by it: v = W, and g = ‖v‖ for each element of the first axis.
+    ///
+    /// ```
+    /// # use glassbox_nn::{Conv1d, WeightNorm};
+    /// # use glassbox_tensor::random::Key;
+    /// let layer = WeightNorm::new(Conv1d::new(3, 16, 5, Key::new(0)));
+    /// assert_eq!((layer.g.value().shape(), layer.v.value().shape()), (&[16, 1, 1][..], &[16, 3, 5][..]));
+    /// ```
     pub fn new(layer: L) -> Self {
         Self::along(layer, Some(0))
     }
@@ -85,6 +92,15 @@ impl<L: Weighted> WeightNorm<L> {
     }
 
     /// W = g · v / ‖v‖.
+    ///
+    /// ```
+    /// # use glassbox_nn::{Linear, WeightNorm};
+    /// # use glassbox_tensor::{assert_close, random::Key, tensor};
+    /// let mut layer = WeightNorm::new(Linear::new(2, 1, Key::new(0)));
+    /// layer.v.set_value(tensor![[3., 4.]]);
+    /// layer.g.set_value(tensor![[10.]]);
+    /// assert_close!(*layer.weight().value(), tensor![[6., 8.]], 1e-6);
+    /// ```
     pub fn weight(&self) -> Var {
         let v = self.v.var();
         let scale = &self.g.var() / &v.norm(2.0, &self.axes, true); // (O, 1, …): one division for each output
