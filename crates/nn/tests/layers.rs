@@ -148,7 +148,7 @@ fn the_mean_of_nothing_is_refused() {
 
 #[test]
 fn convolutions_begin_as_pytorchs() {
-    // U[−1/√fan_in, 1/√fan_in) with fan_in from the axes of the weight after the first, also where the convolution is transposed.
+    // U[−1/√fan_in, 1/√fan_in), fan_in from the axes of the weight after the first, also of a transposed convolution's.
     let grouped = Conv2dOptions { groups: 2, ..Default::default() };
     let transposed = ConvTranspose2dOptions { groups: 2, ..Default::default() };
     let key = Key::new(1);

@@ -23,6 +23,7 @@ from safetensors.numpy import save_file
 class Fixture:
     def __init__(self):
         self.cases, self.tensors = [], {}
+        self.made = {}  # by case: the module, and how it is called
 
     def case(self, kind, **options):
         """Begins a case: its name, and random numbers that depend on the name alone."""
@@ -61,7 +62,9 @@ class Fixture:
         x = [i(rng) if callable(i) else self.draw(rng, *i) for i in inputs]
         leaves = [t.requires_grad_() for t in x]
         indices = [torch.tensor(np.asarray(i, np.int64)) for i in ids]
-        y = (call or (lambda m, *a: m(*a)))(module, *leaves, *indices)
+        call = call or (lambda m, *a: m(*a))
+        self.made[name] = module, call
+        y = call(module, *leaves, *indices)
         y = [y] if isinstance(y, torch.Tensor) else list(y)
         w = [self.draw(rng, *t.shape, low=0.25, high=1.25) for t in y]
         sum((a * b).sum() for a, b in zip(w, y)).backward()

@@ -117,17 +117,10 @@ MAKE = {
     "basic_block": BasicBlock,
 }
 
-# How it is called, where that is not module(*inputs).
-CALL = {"conv1d": padded, "conv2d": padded}
-
-
-def call_of(kind, options):
-    call = CALL.get(kind)
-    return call and (lambda module, *inputs: call(module, options, *inputs))
-
 
 def case(kind, inputs, options, **how):
-    F.layer(kind, MAKE[kind](options), inputs, call_of(kind, options), **how, **options)
+    call = (lambda module, x: padded(module, options, x)) if kind in ("conv1d", "conv2d") else None
+    F.layer(kind, MAKE[kind](options), inputs, call, **how, **options)
 
 
 def linear():

@@ -46,7 +46,7 @@ impl RunningStats {
         }
     }
 
-    /// Counts a batch, and says how many there have been.
+    /// Counts a batch, and says how many there have been: exactly up to 2²⁴, as far as f32 counts.
     ///
     /// ```
     /// # use glassbox_nn::RunningStats;

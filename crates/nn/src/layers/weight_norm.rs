@@ -91,7 +91,7 @@ impl<L: Weighted> WeightNorm<L> {
         L::run(&self.layer, x, &self.weight(), self.bias.as_ref().map(Param::var).as_ref())
     }
 
-    /// W = g · v / ‖v‖.
+    /// W = g · v / ‖v‖; NaN where v is 0, which has no direction.
     ///
     /// ```
     /// # use glassbox_nn::{Linear, WeightNorm};
