@@ -275,3 +275,15 @@ fn a_block_that_is_told_the_time_asks_for_it() {
 fn a_padding_id_names_a_row() {
     let _ = Embedding::new(5, 2, Key::new(0)).with_padding(5);
 }
+
+#[test]
+fn a_block_drops_before_its_second_convolution_in_training_alone() {
+    let options = ResnetBlockOptions { groups: 2, dropout: 1.0, ..Default::default() };
+    let block = ResnetBlock::with(4, 4, options, Key::new(0));
+    let x = constant(Tensor::randn([2, 4, 3, 5], Key::new(1)));
+    let bias = block.conv2.bias.as_ref().expect("there").value().reshape([4, 1, 1]);
+    let all_dropped = x.value() + &bias; // a convolution of zeros
+    assert_close!(*block.forward(&x, None, &Context::train(Key::new(2))).value(), all_dropped, 1e-6, 1e-6);
+    let evaluated = block.forward(&x, None, &Context::eval());
+    assert!(evaluated.value().to_vec().iter().zip(all_dropped.to_vec()).any(|(a, b)| (a - b).abs() > 0.1));
+}
