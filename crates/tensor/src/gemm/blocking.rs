@@ -120,6 +120,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blocks_fill_their_share_of_the_caches() {
+        let (l2, l3) = cache_sizes();
+        let row = KC * size_of::<f32>();
+        assert!(rows_in_l2() * row <= l2 / 2 && (rows_in_l2() + 1) * row > l2 / 2, "{} rows, {l2} bytes", rows_in_l2());
+        let bytes = floats_in_l3() * size_of::<f32>();
+        assert_eq!(bytes, (l3 / 8).min(8 << 20), "{l3} bytes");
+    }
+
+    #[test]
     fn blocks_cover_k_in_order() {
         for k in 0..3000 {
             let mut next = 0;
