@@ -45,7 +45,8 @@
 //! ```
 //!
 //! All 60,000 + 10,000 pictures are opened as `fashion-mnist-full` once Debian's package
-//! `dataset-fashion-mnist` is installed, and MNIST or anything else of its form as the path of a folder.
+//! `dataset-fashion-mnist` is installed. `digits` are 7,996 + 2,004 pictures of MNIST, embedded too; the whole of MNIST, or
+//! anything else of its form, is opened as the path of a folder.
 
 #![forbid(unsafe_code)]
 

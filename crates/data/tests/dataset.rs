@@ -58,14 +58,27 @@ fn the_embedded_set_is_what_its_readme_says() {
 }
 
 #[test]
-fn the_embedded_set_has_its_published_checksums() {
-    let files = verify("fashion-mnist").unwrap();
-    assert_eq!(files.iter().map(|f| f.bytes).sum::<usize>(), 9_420_048);
-    assert!(files.iter().all(|f| f.compared));
-    let readme = include_str!("../assets/fashion-mnist/README.md");
-    for file in files {
-        assert!(readme.contains(&file.sha256), "{} is not in the README", file.file);
+fn the_embedded_sets_have_their_published_checksums() {
+    let fashion = ("fashion-mnist", 9_420_048, include_str!("../assets/fashion-mnist/README.md"));
+    let digits = ("digits", 7_850_048, include_str!("../assets/digits/README.md"));
+    for (name, bytes, readme) in [fashion, digits] {
+        let files = verify(name).unwrap();
+        assert_eq!(files.iter().map(|f| f.bytes).sum::<usize>(), bytes);
+        assert!(files.iter().all(|f| f.compared));
+        for file in files {
+            assert!(readme.contains(&file.sha256), "{} is not in the README", file.file);
+        }
     }
+}
+
+#[test]
+fn the_digits_are_split_as_their_readme_says() {
+    let data = open("digits").unwrap();
+    assert_eq!((data.train.len(), data.test.len(), data.train.image_shape()), (7_996, 2_004, [1, 28, 28]));
+    assert_eq!(data.train.class_counts(), [800, 901, 792, 825, 784, 690, 811, 856, 755, 782]);
+    assert_eq!(data.test.class_counts(), [201, 226, 199, 207, 196, 173, 203, 214, 189, 196]);
+    // Mixed: every class is among the first hundred.
+    assert!(data.train.head(100).class_counts().iter().all(|&count| count > 0));
 }
 
 /// Holds only where Debian's package is installed.
@@ -186,12 +199,12 @@ fn a_spec_that_is_nothing_is_refused_with_what_would_be_something() {
     assert_eq!(
         error("fashion-mnits"),
         "unknown data set \"fashion-mnits\": did you mean \"fashion-mnist\"?; known are fashion-mnist, \
-         fashion-mnist-full, or the path of a folder with IDX files"
+         fashion-mnist-full, digits, or the path of a folder with IDX files"
     );
     assert_eq!(
         error("cifar10"),
-        "unknown data set \"cifar10\"; known are fashion-mnist, fashion-mnist-full, or the path of a folder with \
-         IDX files"
+        "unknown data set \"cifar10\"; known are fashion-mnist, fashion-mnist-full, digits, or the path of a folder \
+         with IDX files"
     );
     assert!(error("no/such/folder").starts_with("no/such/folder: not a folder; give the folder that holds train-"));
     let dir = folder();
