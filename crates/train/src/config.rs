@@ -166,6 +166,16 @@ impl RunConfig {
         }
     }
 
+    /// The value of a setting that only some presets of a family have, a whole number; else `default`.
+    pub fn count_or(&self, key: &str, default: u64) -> u64 {
+        if self.settings.contains_key(key) { self.count(key) } else { default }
+    }
+
+    /// The value of a setting that only some presets of a family have, a real number; else `default`.
+    pub fn real_or(&self, key: &str, default: f64) -> f64 {
+        if self.settings.contains_key(key) { self.real(key) } else { default }
+    }
+
     /// The planned length of the run, once it is fixed.
     ///
     /// # Panics

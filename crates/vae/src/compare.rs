@@ -1,7 +1,8 @@
 //! The job `vae`: both models, and the picture that shows what the difference between them is.
 
 use crate::linalg::Gaussian;
-use crate::model::{AeMlp, Autoencoder, VaeMlp};
+use crate::mlp::{AeMlp, VaeMlp};
+use crate::model::Autoencoder;
 use crate::presets::{AE, VAE_MLP};
 use crate::scatter::{Cloud, project, scatter_svg};
 use crate::training::Training;

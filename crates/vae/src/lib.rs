@@ -50,7 +50,7 @@
 //! use glassbox_tensor::{Tensor, random::Key};
 //! use glassbox_vae::{Autoencoder, Sizes, VaeMlp};
 //!
-//! let vae = VaeMlp::new(Sizes { pixels: 784, hidden: 400, latents: 20 }, Key::new(0));
+//! let vae = VaeMlp::new(Sizes { image: [1, 28, 28], hidden: 400, latents: 20 }, Key::new(0));
 //! let x = Var::constant(Tensor::rand([128, 784], Key::new(1)));
 //! let eps = Tensor::randn([128, 20], Key::new(2));
 //!
@@ -76,15 +76,20 @@
 
 #![forbid(unsafe_code)]
 
+mod binary;
+pub mod bounds;
 pub mod compare;
 pub mod linalg;
+mod mlp;
 mod model;
 mod pictures;
 mod presets;
 mod scatter;
 mod training;
 
-pub use model::{AeMlp, Autoencoder, Losses, Sizes, VaeMlp};
-pub use presets::{AE, PRESETS, VAE_MLP};
+pub use binary::VaeBinary;
+pub use mlp::{AeMlp, VaeMlp};
+pub use model::{Autoencoder, Code, Losses, Sizes};
+pub use presets::{AE, PRESETS, VAE_BINARY, VAE_MLP};
 pub use scatter::{Cloud, RADIUS_95, project, scatter_svg};
 pub use training::Training;

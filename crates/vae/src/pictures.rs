@@ -1,7 +1,7 @@
 //! What there is to look at: samples, reconstructions, and ways from one picture to another.
 
 use crate::model::Autoencoder;
-use crate::training::{Training, flat};
+use crate::training::Training;
 use glassbox_data::ImageSet;
 use glassbox_data::image::{Image, grid};
 use glassbox_tensor::Tensor;
@@ -35,9 +35,10 @@ pub(crate) fn all<M: Autoencoder>(training: &Training<M>) -> Vec<Picture> {
 fn reconstructions<M: Autoencoder>(training: &Training<M>) -> Picture {
     let test = &training.data().test;
     let chosen = one_of_each_class(test);
-    let codes = training.model.frozen().code(&flat(test, &chosen)); // (K, L)
+    let x = training.held_out(test, &chosen); // (K, D)
+    let codes = training.model.frozen().encode(&x).mu; // (K, L)
     let decoded = training.decode(codes.value()); // (K, C, H, W)
-    let rows = stack(&[test.batch(&chosen).0, decoded]); // (2·K, C, H, W)
+    let rows = stack(&[x.value().reshape(decoded.shape()), decoded]); // (2·K, C, H, W)
     Picture {
         name: "reconstructions",
         caption:
@@ -52,7 +53,7 @@ fn interpolations<M: Autoencoder>(training: &Training<M>) -> Picture {
     const STEPS: usize = 9;
     let test = &training.data().test;
     let chosen = one_of_each_class(test);
-    let codes = training.model.frozen().code(&flat(test, &chosen)); // (K, L)
+    let codes = training.model.frozen().encode(&training.held_out(test, &chosen)).mu; // (K, L)
     let code = |i: usize| codes.value().select(0, i % chosen.len()); // (L)
     let mut lines = Vec::new();
     for i in (0..chosen.len()).step_by(2) {

@@ -7,7 +7,7 @@ use glassbox_vae::{Autoencoder, Sizes, VaeMlp};
 
 #[test]
 fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
-    let vae = VaeMlp::new(Sizes { pixels: 20, hidden: 12, latents: 4 }, Key::new(1));
+    let vae = VaeMlp::new(Sizes { image: [1, 4, 5], hidden: 12, latents: 4 }, Key::new(1));
     let (x, eps) = (Tensor::rand([6, 20], Key::new(2)), Tensor::randn([6, 4], Key::new(3)));
     // With respect to the pictures and to every parameter.
     gradcheck(|x| vae.losses(&x[0], &eps).total(), &[x]).unwrap();

@@ -19,7 +19,7 @@ fn tensor(value: &Value, shape: &[usize]) -> Tensor {
 #[test]
 fn every_step_is_the_one_that_pytorch_takes() {
     let theirs: Value = serde_json::from_str(include_str!("data/pytorch.json")).unwrap();
-    let mut vae = VaeMlp::new(Sizes { pixels: 20, hidden: 12, latents: 4 }, Key::new(0));
+    let mut vae = VaeMlp::new(Sizes { image: [1, 4, 5], hidden: 12, latents: 4 }, Key::new(0));
     vae.visit_mut(Name::root(), &mut |name, mut slot| {
         let value = tensor(&theirs["init"][name.to_string()], slot.value().shape());
         slot.set_value(value);
