@@ -79,6 +79,7 @@
 mod binary;
 pub mod bounds;
 pub mod compare;
+mod conv;
 pub mod linalg;
 mod mlp;
 mod model;
@@ -88,8 +89,9 @@ mod scatter;
 mod training;
 
 pub use binary::VaeBinary;
+pub use conv::VaeConv;
 pub use mlp::{AeMlp, VaeMlp};
 pub use model::{Autoencoder, Code, Losses, Sizes};
-pub use presets::{AE, PRESETS, VAE_BINARY, VAE_MLP};
+pub use presets::{AE, PRESETS, VAE_BINARY, VAE_CONV, VAE_MLP};
 pub use scatter::{Cloud, RADIUS_95, project, scatter_svg};
 pub use training::Training;

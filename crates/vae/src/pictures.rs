@@ -28,7 +28,36 @@ pub(crate) fn all<M: Autoencoder>(training: &Training<M>) -> Vec<Picture> {
         },
         reconstructions(training),
         interpolations(training),
+        plane(training),
     ]
+}
+
+/// The two latents that say most, from −2 to 2 across and up, with all others at 0.
+fn plane<M: Autoencoder>(training: &Training<M>) -> Picture {
+    const SIDE: usize = 17;
+    let codes = training.codes(&training.data().test); // (N, L)
+    let latents = codes.shape()[1];
+    let variance = codes.var(&[0], 1, false).to_vec();
+    let mut order: Vec<usize> = (0..latents).collect();
+    order.sort_by(|&a, &b| variance[b].total_cmp(&variance[a])); // stable: the first of equals
+    let (across, up) = (order[0], order[1 % latents]);
+    let at = |i: usize| 4.0 * i as f32 / (SIDE - 1) as f32 - 2.0;
+    let mut z = vec![0.0; SIDE * SIDE * latents];
+    for (place, z) in z.chunks_mut(latents).enumerate() {
+        z[up] = -at(place / SIDE);
+        z[across] = at(place % SIDE);
+    }
+    let decoded = training.decode(&Tensor::from_vec(z, [SIDE * SIDE, latents]));
+    Picture {
+        name: "plane",
+        caption: format!(
+            "The plane of latents {} (across) and {} (up) from −2 to 2, decoded{}.",
+            across + 1,
+            up + 1,
+            if latents > 2 { "; all other latents are 0" } else { "" }
+        ),
+        image: grid(&decoded, SIDE, 0),
+    }
 }
 
 /// One test picture of each class above what the network makes of its code.

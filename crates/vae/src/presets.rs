@@ -1,6 +1,7 @@
 //! The two models by name, with what they cost and what can be set.
 
 use crate::binary::VaeBinary;
+use crate::conv::VaeConv;
 use crate::mlp::{AeMlp, VaeMlp};
 use crate::training::Training;
 use glassbox_train::{Preset, Setting};
@@ -48,6 +49,34 @@ loss = reconstruction + kl                          mean over the batch, in nats
     build: |config, data| Ok(Box::new(Training::<VaeMlp>::new(config, data)?)),
 };
 
+/// The convolutional variational autoencoder, with a code of two numbers.
+pub static VAE_CONV: Preset = Preset {
+    name: "vae-conv",
+    about: "a convolutional variational autoencoder of clothes, with a plane of codes to look at",
+    cost: "20 seconds on two cores, 10 MB on disk",
+    formula: "\
+a = relu(conv 4×4, stride 2 of relu(conv 4×4, stride 2 of x))    (B, 1, 28, 28) -> (B, 32, 14, 14) -> (B, 64, 7, 7)
+h = relu(W1·a + b1)                                              (B, 3136) -> (B, 128)
+mu = W21·h + b21,  logvar = W22·h + b22                          q(z|x) = N(mu, exp(logvar)), (B, 2), (B, 2)
+z = mu + exp(logvar/2)·eps,  eps ~ N(0, I)                       (B, 2)
+logits = two transposed convolutions of relu(W4·relu(W3·z + b3) + b4)    (B, 64, 7, 7) -> (B, 32, 14, 14) -> (B, 1, 28, 28)
+reconstruction = −Σ_d [x·ln σ(logits) + (1 − x)·ln(1 − σ(logits))]    over the pixels d
+kl = −½ Σ_j (1 + logvar − mu² − exp(logvar))                     over the latents j
+loss = reconstruction + beta·kl                                  mean over the batch, in nats",
+    data: "fashion-mnist",
+    settings: &[
+        Setting::count("batch", "pictures in a step", 128, 1, 8192),
+        Setting::count("epochs", "passes over the training data", 10, 1, 100_000),
+        Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
+        Setting::real("beta", "weight of the divergence; 1 is the bound", 1.0, 0.0, 1000.0),
+        Setting::count("hidden", "units of both hidden layers", 128, 1, 16_384),
+        Setting::count("latents", "numbers of a code", 2, 1, 4096),
+        Setting::count("sample_every", "steps between samples and held-out losses", 79, 1, 1_000_000_000),
+        Setting::count("checkpoint_every", "steps between checkpoints", 395, 1, 1_000_000_000),
+    ],
+    build: |config, data| Ok(Box::new(Training::<VaeConv>::new(config, data)?)),
+};
+
 /// The variational autoencoder of binary pictures, whose bounds are likelihoods.
 pub static VAE_BINARY: Preset = Preset {
     name: "vae-binary",
@@ -79,4 +108,4 @@ active_units = the latents with Var_x(mu) > 0.01",
 };
 
 /// All presets of this family.
-pub static PRESETS: &[&Preset] = &[&AE, &VAE_MLP, &VAE_BINARY];
+pub static PRESETS: &[&Preset] = &[&AE, &VAE_MLP, &VAE_CONV, &VAE_BINARY];

@@ -107,7 +107,7 @@ impl<M: Autoencoder> Training<M> {
 
     /// The pictures of these numbers as the network sees them, (B, D): grey, or each pixel a coin with its grey value's
     /// probability of 1, tossed by `key` and the picture's number.
-    fn seen(&self, set: &ImageSet, numbers: &[u32], key: Key) -> Var {
+    pub fn seen(&self, set: &ImageSet, numbers: &[u32], key: Key) -> Var {
         let grey = flat(set, numbers);
         if !M::BINARY {
             return grey;

@@ -23,7 +23,7 @@ fn both_runs_and_the_pictures_that_compare_them_are_there() {
     for (name, outcome) in &comparison.runs {
         assert!(outcome.report.is_file() && outcome.report.starts_with(out.join(name)));
         let names: Vec<_> = outcome.pictures.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["samples.png", "reconstructions.png", "interpolations.png"]);
+        assert_eq!(names, ["samples.png", "reconstructions.png", "interpolations.png", "plane.png"]);
     }
     let rows = read_png(&comparison.rows.unwrap()).unwrap();
     assert_eq!((rows.width(), rows.height()), (2 * (12 * 30 + 2), 3 * 2 * 32 + 2 * 16), "three rows with gaps");

@@ -1,4 +1,4 @@
-//! Both models learn, resume exactly, and don't depend on threads.
+//! All models learn, resume exactly, and don't depend on threads.
 
 mod common;
 
@@ -8,7 +8,7 @@ use glassbox_tensor::Tensor;
 use glassbox_tensor::parallel::with_serial_threshold;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Experiment, Limits, Metrics, Preset, Runner, Show, Trained};
-use glassbox_vae::{AE, Autoencoder, Code, PRESETS, Sizes, Training, VAE_MLP, VaeMlp};
+use glassbox_vae::{Autoencoder, Code, PRESETS, Sizes, Training, VAE_BINARY, VAE_MLP, VaeBinary, VaeConv, VaeMlp};
 use std::fs;
 
 fn until(end: u64) -> Limits<'static> {
@@ -17,7 +17,7 @@ fn until(end: u64) -> Limits<'static> {
 
 #[test]
 fn the_loss_falls_and_is_the_sum_of_its_parts() {
-    for preset in [&AE, &VAE_MLP] {
+    for preset in PRESETS.iter().copied() {
         let mut config = small(preset);
         config.set("lr=0.003").unwrap();
         let mut training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
@@ -25,13 +25,13 @@ fn the_loss_falls_and_is_the_sum_of_its_parts() {
         let steps: Vec<Metrics> = (0..80).map(|step| training.train_step(step).unwrap().metrics).collect();
         let after = training.evaluate();
         let loss = |m: &Metrics| m.get("loss").unwrap();
-        // 784 pixels at a logit of 0 cost 784 · ln 2 = 543 nats, which is where an untrained network stands.
-        assert!((530.0..560.0).contains(&before), "{}: {before}", preset.name);
+        // 784 pixels at a logit of 0 cost 784 · ln 2 = 543 nats; an untrained network stands there or near it.
+        assert!((500.0..560.0).contains(&before), "{}: {before}", preset.name);
         assert!(loss(&after) < 0.75 * before, "{}: {before} -> {after}", preset.name);
         for m in steps.iter().chain([&after]) {
             let parts = m.get("reconstruction").unwrap() + m.get("kl").unwrap_or(0.0);
             assert!((loss(m) - parts).abs() < 1e-6 * parts, "{m}");
-            assert_eq!(m.get("kl").is_some(), preset.name == "vae-mlp");
+            assert_eq!(m.get("kl").is_some(), preset.name != "ae");
             assert!(m.get("kl").is_none_or(|kl| kl >= 0.0), "a divergence is never negative: {m}");
         }
     }
@@ -39,7 +39,7 @@ fn the_loss_falls_and_is_the_sum_of_its_parts() {
 
 #[test]
 fn resume_is_bit_identical() {
-    for preset in [&AE, &VAE_MLP] {
+    for preset in PRESETS.iter().copied() {
         let parent = tempfile::tempdir().unwrap();
         let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
         let start = |out| Runner::start(small(preset), out).unwrap();
@@ -69,7 +69,7 @@ fn bits(preset: &'static Preset) -> (Vec<u64>, Vec<u8>) {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for preset in [&AE, &VAE_MLP] {
+    for preset in PRESETS.iter().copied() {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| with_serial_threshold(0, || bits(preset)))
@@ -111,6 +111,57 @@ fn the_loss_is_the_one_that_plain_loops_compute() {
     let close = |ours: f32, loops: f64| (f64::from(ours) - loops / b as f64).abs() < 1e-5 * loops;
     assert!(close(losses.kl.as_ref().unwrap().item(), kl) && close(losses.reconstruction.item(), reconstruction));
     assert!(close(losses.total().item(), kl + reconstruction));
+}
+
+#[test]
+fn beta_weighs_the_divergence_and_only_that() {
+    let losses = |beta: &str| {
+        let mut config = small(&VAE_BINARY);
+        config.set(&format!("beta={beta}")).unwrap();
+        let mut training = (config.preset().build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+        let m = training.train_step(0).unwrap().metrics;
+        ["loss", "reconstruction", "kl"].map(|name| m.get(name).unwrap())
+    };
+    let [plain, heavy] = [losses("1"), losses("4")];
+    assert_eq!(plain[1..], heavy[1..], "the first step begins with the same network");
+    assert!((plain[0] - (plain[1] + plain[2])).abs() < 1e-4, "{plain:?}");
+    assert!((heavy[0] - (heavy[1] + 4.0 * heavy[2])).abs() < 1e-4, "{heavy:?}");
+}
+
+#[test]
+fn pixels_are_tossed_anew_for_every_step_and_the_same_in_every_evaluation() {
+    let config = small(&VAE_BINARY);
+    let data = glassbox_data::open(&config.data).unwrap();
+    let training: Training<VaeBinary> = Training::new(&config, data).unwrap();
+    let numbers: Vec<u32> = (0..20).collect();
+    let grey = training.data().train.batch(&numbers).0.to_vec();
+    let draws = 600;
+    let mut ones = vec![0.0; grey.len()];
+    for step in 0..draws {
+        let x = training.seen(&training.data().train, &numbers, Key::new(step)).value().to_vec();
+        assert!(x.iter().all(|&pixel| pixel == 0.0 || pixel == 1.0));
+        ones.iter_mut().zip(x).for_each(|(ones, pixel)| *ones += f64::from(pixel));
+    }
+    let mut chi2 = 0.0;
+    let mut free = 0.0;
+    for (&p, ones) in grey.iter().zip(ones) {
+        let (p, n) = (f64::from(p), draws as f64);
+        if p == 0.0 || p == 1.0 {
+            assert_eq!(ones, n * p, "black stays 0 and white 1");
+        } else {
+            chi2 += (ones - n * p).powi(2) / (n * p * (1.0 - p));
+            free += 1.0;
+        }
+    }
+    assert!(free > 1000.0 && (chi2 - free).abs() < 6.0 * (2.0 * free as f64).sqrt(), "{chi2} of {free}");
+    assert_eq!(training.evaluate(), training.evaluate());
+}
+
+#[test]
+fn pictures_that_cannot_be_halved_twice_are_refused() {
+    let sizes = Sizes { image: [1, 28, 30], hidden: 8, latents: 2 };
+    let sentence = VaeConv::admits(sizes).unwrap_err();
+    assert_eq!(sentence, "vae-conv halves pictures twice, and these are 28 × 30; their sides must be multiples of 4");
 }
 
 #[test]
