@@ -42,7 +42,7 @@
 //!
 //! ## The code that computes it
 //!
-//! [`VaeMlp`] is three lines of network; its [`losses`](Autoencoder::losses) are the two terms above; the training step, in
+//! [`VaeMlp`] is three lines of network; the [`losses`](Autoencoder::losses) of any [`Autoencoder`] are the two terms above; the training step, in
 //! [`Training`], is algorithm 1 of the paper line by line.
 //!
 //! ```
@@ -71,7 +71,11 @@
 //! picture, 16 of them for the code; after 60 epochs it is 245. The plain autoencoder gets below 220, as it must: its codes
 //! may lie as far apart as it likes. The VAE pays for its prior, and the prior is what new pictures are drawn from.
 //!
-//! Its pictures are blurred. Where the code does not tell what a pixel is, the best that a Bernoulli distribution can say is
+//! [`VaeConv`] (`glassbox train vae-conv`) has convolutions and a code of two numbers: its picture `plane` is all of its
+//! latent space. [`VaeBinary`] (`vae-binary`) learns binary digits, for which −ELBO bounds −ln p(x); [`bounds`] has the tighter
+//! bound by k draws, and counts the latents in use.
+//!
+//! Their pictures are blurred. Where the code does not tell what a pixel is, the best that a Bernoulli distribution can say is
 //! grey. Sharper pictures need another p(x|z), or another family.
 
 #![forbid(unsafe_code)]
