@@ -137,6 +137,7 @@ mod op;
 pub mod ops;
 mod registry;
 mod replay;
+mod step;
 mod sweep;
 mod trace;
 mod var;

@@ -17,6 +17,7 @@ const LOOSER: &[(&str, &str)] = &[
     ("ndtr", "an exponential, a quotient, a polynomial of degree 11 and two products follow one another"),
     ("resample", "along each of two axes a weight, a product and a sum are rounded"),
     ("resample_adjoint", "along each of two axes a weight and a product are rounded, and elements add up"),
+    ("rmsprop_step", "seven roundings, a square root and a division follow one another"),
     ("sigmoid", "an exponential within 2 ULP, an addition and a division; a ULP is up to two units"),
     (
         "softmax",
@@ -33,9 +34,12 @@ const NOT_TWICE: &[(&str, &str)] = &[
     ("argmax", "an index"),
     ("argmin", "an index"),
     ("compare", "a mask is constant wherever it has a derivative"),
+    ("lion_step", "an optimiser's step"),
     ("one_hot", "ids are not differentiated"),
     ("rand_like", "a random fill"),
     ("randn_like", "a random fill"),
+    ("rmsprop_step", "an optimiser's step"),
+    ("sgd_step", "an optimiser's step"),
 ];
 
 /// Operations whose gradient is mostly or wholly zero, and why.

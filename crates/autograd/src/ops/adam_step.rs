@@ -14,9 +14,10 @@
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
+use crate::step;
 use crate::var::{Var, apply};
+use glassbox_tensor::Tensor;
 use glassbox_tensor::simd::{Simd, UpdateLanes};
-use glassbox_tensor::{Tensor, update_n};
 use ndarray::ArrayD;
 
 /// The hyperparameters of one step, in the letters of the formulas.
@@ -62,16 +63,13 @@ impl AdamStep {
 /// When the four shapes differ, or `step` is 0.
 #[track_caller]
 pub fn adam_step(hyper: &AdamStep, p: &mut Tensor, m: &mut Tensor, v: &mut Tensor, g: &Tensor) {
-    check(hyper, [p, m, v, g].map(|t: &Tensor| t.shape()));
-    let g = g.contiguous();
-    let g = g.as_slice().expect("contiguous() makes it so");
-    update_n(&Update::new(hyper), [p.make_mut(), m.make_mut(), v.make_mut()], [g]);
+    check(hyper, &[p, m, v, g]);
+    step::in_place(&Update::new(hyper), [p, m, v], g);
 }
 
 #[track_caller]
-fn check(hyper: &AdamStep, shapes: [&[usize]; 4]) {
-    let [p, m, v, g] = shapes;
-    assert!(p == m && p == v && p == g, "adam_step: the shapes of p {p:?}, m {m:?}, v {v:?} and g {g:?} differ; all are of one parameter");
+fn check(hyper: &AdamStep, x: &[&Tensor]) {
+    step::check_shapes("adam_step", &["p", "m", "v", "g"], x);
     assert!(hyper.step > 0, "adam_step: step 0 has no bias correction; the first step is 1");
 }
 
@@ -127,20 +125,12 @@ impl Op for AdamStep {
 
     #[track_caller]
     fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
-        check(self, [x[0].shape(), x[1].shape(), x[2].shape(), x[3].shape()]);
-        let mut shape = vec![3];
-        shape.extend(x[0].shape());
-        let contiguous = [x[0], x[1], x[2], x[3]].map(Tensor::contiguous);
-        let [p, m, v, g] = contiguous.each_ref().map(|t| t.as_slice().expect("contiguous() makes it so"));
-        let mut out = Tensor::from_vec([p, m, v].concat(), shape);
-        let (p, rest) = out.make_mut().split_at_mut(g.len());
-        let (m, v) = rest.split_at_mut(g.len());
-        update_n(&Update::new(self), [p, m, v], [g]);
-        (out, ())
+        check(self, x);
+        (step::stacked::<3>(&Update::new(self), x), ())
     }
 
     fn backward(&self, _: &Kept<'_, ()>, _: &Var, _: &[bool]) -> Grads {
-        [None, None, None, None].into()
+        step::no_gradients(4)
     }
 }
 
@@ -148,18 +138,15 @@ impl Op for AdamStep {
 fn reference(op: &AdamStep, x: &[ArrayD<f64>], magnitudes: bool) -> ArrayD<f64> {
     let (rate, root) = op.corrections();
     let part = |x: f64| if magnitudes { x.abs() } else { x };
-    let [mut p_out, mut m_out, mut v_out] = [const { Vec::new() }; 3];
-    for (((&p, &m), &v), &g) in x[0].iter().zip(&x[1]).zip(&x[2]).zip(&x[3]) {
-        let v_new = op.beta2 * v + (1.0 - op.beta2) * (g + op.l2 * p).powi(2);
-        let g = part(g) + part(op.l2 * p);
-        let m_new = part(op.beta1 * m) + (1.0 - op.beta1) * g;
-        let step = rate * m_new / (v_new.sqrt() * root + op.eps);
-        p_out.push(part(p * (1.0 - op.lr * op.weight_decay)) + part(-1.0) * step);
-        m_out.push(m_new);
-        v_out.push(op.beta2 * v + (1.0 - op.beta2) * g * g);
-    }
-    let shape = [&[3], x[0].shape()].concat();
-    ArrayD::from_shape_vec(shape, [p_out, m_out, v_out].concat()).expect("three for each element")
+    step::reference(x, |state, g| {
+        let [p, m, v] = state else { unreachable!("p, m and v") };
+        let v_new = op.beta2 * *v + (1.0 - op.beta2) * (g + op.l2 * *p).powi(2);
+        let g = part(g) + part(op.l2 * *p);
+        *m = part(op.beta1 * *m) + (1.0 - op.beta1) * g;
+        *v = op.beta2 * *v + (1.0 - op.beta2) * g * g;
+        let delta = rate * *m / (v_new.sqrt() * root + op.eps);
+        *p = part(*p * (1.0 - op.lr * op.weight_decay)) + part(-1.0) * delta;
+    })
 }
 
 /// What the registry knows of Adam's step.

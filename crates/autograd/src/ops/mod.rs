@@ -70,6 +70,7 @@ operations! {
     layer_norm
     leaky_relu
     linear
+    lion_step
     ln
     log1p
     log_softmax
@@ -104,10 +105,12 @@ operations! {
     resample_adjoint
     reshape
     rms_norm
+    rmsprop_step
     rotary
     round_ste
     rsqrt
     scatter_add
+    sgd_step
     sigmoid
     sign
     sign_ste

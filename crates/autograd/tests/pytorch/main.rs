@@ -23,10 +23,13 @@ const NOT_IN_PYTORCH: &[(&str, &str)] = &[
         "it has no name of its own there: it is the gradient of conv2d and conv_transpose2d, which are compared",
     ),
     ("gumbel_softmax", "random numbers of our own generator: distributions and the gradient in tests/sampling.rs"),
+    ("lion_step", "an optimiser's step: held against a twin of its paper's algorithm in the tests of nn"),
     ("logistic_sample", "random numbers of our own generator: distributions in tests/sampling.rs"),
     ("rand_like", "random numbers of our own generator: Random123's test vectors, and distributions"),
     ("randn_like", "random numbers of our own generator: Random123's test vectors, and distributions"),
+    ("rmsprop_step", "an optimiser's step: held against PyTorch's in the tests of nn"),
     ("round_ste", "PyTorch has no such gradient; it is the identity's"),
+    ("sgd_step", "an optimiser's step: held against PyTorch's in the tests of nn"),
     ("sign_ste", "PyTorch has no such gradient; it is clamp's"),
     ("straight_through", "PyTorch has no such gradient; it is the identity's"),
 ];
