@@ -53,7 +53,7 @@
 //! - The layers, such as [`Linear`], and their [initialisers](init). A layer that differs between training and evaluation
 //!   takes a [`Context`], which says which of the two it is.
 //! - [`loss`]: what is minimised, with the reduction always written out.
-//! - [`optim`]: Adam and AdamW, in place.
+//! - [`optim`]: optimisers that step in place, schedules, averages of weights; L-BFGS.
 //! - [`checkpoint`]: safetensors files that appear whole or not at all, and loads that change all or nothing.
 
 #![forbid(unsafe_code)]

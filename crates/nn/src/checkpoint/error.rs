@@ -145,7 +145,7 @@ impl fmt::Display for MissingTensor {
     }
 }
 
-pub(super) fn did_you_mean(nearest: Option<&str>) -> String {
+pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
 }
 

@@ -11,7 +11,7 @@ mod file;
 mod half;
 mod module;
 
-pub(crate) use error::list;
 pub use error::{CheckpointError, MissingTensor};
+pub(crate) use error::{did_you_mean, list};
 pub use file::{SafetensorsFile, write_safetensors};
 pub use module::{Loaded, load_safetensors, load_safetensors_partial, save_safetensors};

@@ -1,6 +1,6 @@
 //! What can be wrong with a step.
 
-use crate::checkpoint::list;
+use crate::checkpoint::{did_you_mean, list};
 use std::fmt;
 use thiserror::Error;
 
@@ -16,6 +16,16 @@ pub enum StepError {
     Unreached {
         /// Their dotted names, in the order of their declaration.
         names: Vec<String>,
+    },
+
+    /// A group was made of what the model doesn't have: its members would silently be updated like all others.
+    #[error("no step was taken: the group `{path}` has no members, for no parameter of the model lies under this path{}",
+            did_you_mean(nearest.as_deref()))]
+    EmptyGroup {
+        /// The group's path.
+        path: String,
+        /// The parameter's name that is spelt most like it.
+        nearest: Option<String>,
     },
 }
 

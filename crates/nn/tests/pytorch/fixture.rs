@@ -160,6 +160,12 @@ impl Case {
         self.option(name).as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as usize).collect()
     }
 
+    /// Two real numbers.
+    pub fn pair(&self, name: &str) -> (f64, f64) {
+        let pair = self.option(name);
+        (pair[0].as_f64().unwrap(), pair[1].as_f64().unwrap())
+    }
+
     /// So many numbers.
     pub fn array<const N: usize>(&self, name: &str) -> [usize; N] {
         self.sizes(name).try_into().unwrap()

@@ -3,3 +3,4 @@
 mod fixture;
 mod layers;
 mod losses;
+mod optimisers;
