@@ -80,7 +80,8 @@ fn scales_that_differ_by_ten_to_the_eighth_are_learned() {
 
 #[test]
 fn where_f_is_nan_a_step_is_too_long() {
-    // x − ln x is NaN below 0, and its minimum is at 1; from 10⁻³ the gradient is −999, and the step after it is too long.
+    // x − ln x is NaN below 0, and its minimum is at 1; from 10⁻³ the gradient is −999, and the step after it is too
+    // long.
     for start in [1e-6, 1e-3, 0.5, 50.0] {
         let refused = Cell::new(0);
         let f = |x: &[f64], g: &mut [f64]| {

@@ -232,10 +232,13 @@ def ema():
 
 
 def clipping():
-    for max_norm in (0.1, 1.0, 5.0, 1e4):
-        name, rng = F.case("clip", max_norm=max_norm)
+    """The last is of gradients so small that the 1e-6 in the denominator counts."""
+    for max_norm, scale in ((0.1, 1.0), (1.0, 1.0), (5.0, 1.0), (1e4, 1.0), (1e-6, 2.0**-20)):
+        name, rng = F.case("clip", max_norm=max_norm, scale=scale)
         params = parameters(name, rng)
         give_gradients(name, rng, params, 0)
+        for p in params.values():
+            p.grad *= scale
         F.keep(f"{name}.norm", torch.nn.utils.clip_grad_norm_(params.values(), max_norm))
         for key, p in params.items():
             F.keep(f"{name}.clipped.{key}", p.grad)

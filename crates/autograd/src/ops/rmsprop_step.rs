@@ -1,5 +1,5 @@
-//! One step of RMSprop, in one pass over memory. For a parameter p with gradient g, running square v, and where they are
-//! asked for a running mean ḡ and a velocity b:
+//! One step of RMSprop, in one pass over memory. For a parameter p with gradient g, running square v, and where they
+//! are asked for a running mean ḡ and a velocity b:
 //!
 //! ```text
 //! g ← g + weight_decay·p
@@ -38,7 +38,8 @@ pub struct RmsPropStep {
     pub centered: bool,
 }
 
-/// Takes the step in place: p, v, ḡ and b are overwritten. There is a ḡ if the step is centred, a b if the momentum isn't 0.
+/// Takes the step in place: p, v, ḡ and b are overwritten. There is a ḡ if the step is centred, a b if the momentum
+/// isn't 0.
 ///
 /// ```
 /// use glassbox_autograd::ops::rmsprop_step::{RmsPropStep, rmsprop_step};
@@ -78,9 +79,9 @@ fn check(hyper: &RmsPropStep, x: &[&Tensor]) {
     names.push("g");
     assert!(
         x.len() == names.len(),
-        "rmsprop_step: it takes {}, but {} tensors were given",
-        names.join(", "),
-        x.len()
+        "rmsprop_step: {} tensors where these are expected: {}; ḡ belongs to a centred step, b to momentum",
+        x.len(),
+        names.join(", ")
     );
     step::check_shapes("rmsprop_step", &names, x);
 }
@@ -216,7 +217,7 @@ pub static INFO: OpInfo<RmsPropStep> = OpInfo {
         },
         Wrong {
             call: || wrong(&[&[2], &[2], &[2]], true),
-            says: "rmsprop_step: it takes p, v, ḡ, g, but 3 tensors were given",
+            says: "rmsprop_step: 3 tensors where these are expected: p, v, ḡ, g; ḡ belongs to a centred step, b to momentum",
         },
     ],
     tolerance: Tolerance::UnitsOf(6.0, |op, x| reference(op, x, true)),

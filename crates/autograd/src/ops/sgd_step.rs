@@ -7,8 +7,8 @@
 //! p ← p − lr·b                            Nesterov: p ← p − lr·(g + μ·b)
 //! ```
 //!
-//! With μ = 0 there is no b, and p ← p − lr·g. It has no gradient; in the registry its output is (p, b), or (p), along a
-//! new first axis; optimisers call [`sgd_step()`], which writes in place.
+//! With μ = 0 there is no b, and p ← p − lr·g. It has no gradient; in the registry its output is (p, b), or (p), along
+//! a new first axis; optimisers call [`sgd_step()`], which writes in place.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -75,9 +75,10 @@ pub fn sgd_step(hyper: &SgdStep, p: &mut Tensor, b: Option<&mut Tensor>, g: &Ten
 #[track_caller]
 fn check(hyper: &SgdStep, x: &[&Tensor]) {
     let (mu, given) = (hyper.momentum, x.len() == 3);
-    assert!(given == (mu != 0.0), "sgd_step: momentum {mu} {} a velocity b", if given { "has not" } else { "needs" });
+    assert!(given || mu == 0.0, "sgd_step: momentum {mu} without a velocity b; give one of p's shape, at first 0");
+    assert!(!given || mu != 0.0, "sgd_step: a velocity b without momentum; leave it out");
     step::check_shapes("sgd_step", if given { &["p", "b", "g"] } else { &["p", "g"] }, x);
-    assert!(hyper.step > 0, "sgd_step: steps are counted from 1");
+    assert!(hyper.step > 0, "sgd_step: there is no step 0; the first step is 1");
 }
 
 /// The constants of a step, computed in f64 and rounded once.
@@ -175,9 +176,9 @@ pub static INFO: OpInfo<SgdStep> = OpInfo {
             call: || wrong(&[&[2, 3], &[2, 3], &[3]], 0.9, 1),
             says: "sgd_step: the shapes of p [2, 3], b [2, 3] and g [3] differ; all are of one parameter",
         },
-        Wrong { call: || wrong(&[&[2], &[2]], 0.9, 1), says: "sgd_step: momentum 0.9 needs a velocity b" },
-        Wrong { call: || wrong(&[&[2], &[2], &[2]], 0.0, 1), says: "sgd_step: momentum 0 has not a velocity b" },
-        Wrong { call: || wrong(&[&[2], &[2]], 0.0, 0), says: "sgd_step: steps are counted from 1" },
+        Wrong { call: || wrong(&[&[2], &[2]], 0.9, 1), says: "sgd_step: momentum 0.9 without a velocity b; give one of p's shape, at first 0" },
+        Wrong { call: || wrong(&[&[2], &[2], &[2]], 0.0, 1), says: "sgd_step: a velocity b without momentum; leave it out" },
+        Wrong { call: || wrong(&[&[2], &[2]], 0.0, 0), says: "sgd_step: there is no step 0; the first step is 1" },
     ],
     tolerance: Tolerance::UnitsOf(4.0, |op, x| reference(op, x, true)),
     cost: |op, shapes| {

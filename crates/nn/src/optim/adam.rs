@@ -89,6 +89,11 @@ impl Adam {
     }
 
     /// AdamW: as [`new`](Adam::new), with a decoupled weight decay of 0.01.
+    ///
+    /// ```
+    /// use glassbox_nn::optim::{Adam, WeightDecay};
+    /// assert_eq!(Adam::adamw(1e-3).weight_decay, WeightDecay::Decoupled(0.01));
+    /// ```
     #[doc(alias = "AdamW")]
     pub fn adamw(lr: f64) -> Self {
         Self::with(AdamRule { lr, weight_decay: WeightDecay::Decoupled(0.01), ..AdamRule::default() })

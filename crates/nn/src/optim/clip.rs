@@ -4,7 +4,8 @@ use glassbox_autograd::Gradients;
 use glassbox_tensor::parallel::{CHUNK, for_each_task};
 use std::sync::OnceLock;
 
-/// The norm of all gradients taken together, √Σ g². It is added up in f64, in an order that depends on the shapes alone.
+/// The norm of all gradients taken together, √Σ g². It is added up in f64, in an order that depends on the shapes
+/// alone.
 ///
 /// ```
 /// use glassbox_autograd::Var;
@@ -35,14 +36,15 @@ fn sum_of_squares(x: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-/// Scales all gradients so that their [global norm](grad_norm) is at most `max_norm` (Pascanu et al. 2013, On the difficulty
-/// of training recurrent neural networks, algorithm 1), and returns the norm that they had:
+/// Scales all gradients so that their [global norm](grad_norm) is at most `max_norm` (Pascanu et al. 2013, On the
+/// difficulty of training recurrent neural networks, algorithm 1), and returns the norm that they had:
 ///
 /// ```text
 /// g ← g · min(1, max_norm / (norm + 10⁻⁶))
 /// ```
 ///
-/// which is PyTorch's `clip_grad_norm_`. If one gradient is NaN or infinite, the norm says so, and no step should be taken.
+/// which is PyTorch's `clip_grad_norm_`. If one gradient is NaN or infinite, the norm says so, and no step should be
+/// taken.
 ///
 /// ```
 /// use glassbox_autograd::Var;

@@ -8,8 +8,8 @@ use crate::name::Name;
 use glassbox_tensor::{Tensor, map_inplace};
 use std::path::Path;
 
-/// A model whose parameters follow those of another one, which is being trained (Polyak and Juditsky 1992; with a decay,
-/// Tarvainen and Valpola 2017). After each step of the optimiser:
+/// A model whose parameters follow those of another one, which is being trained (Polyak and Juditsky 1992; with a
+/// decay, Tarvainen and Valpola 2017). After each step of the optimiser:
 ///
 /// ```text
 /// θ̄ ← θ̄ + (1 − d)·(θ − θ̄)             the first update: θ̄ ← θ
@@ -110,6 +110,19 @@ impl<M: Module + Clone> Ema<M> {
 
     /// Saves the average and the number of updates. The file is also that of a model: it can be loaded into one.
     ///
+    /// ```
+    /// use glassbox_nn::{Linear, load_safetensors, optim::Ema};
+    /// use glassbox_tensor::random::Key;
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("ema.safetensors");
+    /// let ema = Ema::new(&Linear::new(3, 2, Key::new(0)), 0.999);
+    /// ema.save(&file)?;
+    /// let mut another = Linear::new(3, 2, Key::new(1));
+    /// load_safetensors(&mut another, &file)?;
+    /// assert_eq!(another.weight.value(), ema.model().weight.value());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the file can't be written, or two tensors have one name.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
@@ -122,8 +135,8 @@ impl<M: Module + Clone> Ema<M> {
     /// Loads what [`save`](Ema::save) saved; a resumed run then has the same averages, bit for bit.
     ///
     /// # Errors
-    /// If the file is unreadable or not whole, has other names or shapes than the model, or doesn't say how many updates
-    /// there were. Then nothing has changed.
+    /// If the file is unreadable or not whole, has other names or shapes than the model, or doesn't say how many
+    /// updates there were. Then nothing has changed.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), CheckpointError> {
         let path = path.as_ref();
         let file = SafetensorsFile::open(path)?;

@@ -7,10 +7,12 @@
 //! |φ'(α)| ≤ c₂·|φ'(0)|                 and leaves little of the slope
 //! ```
 //!
-//! Source: Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6. Where φ isn't finite, it counts as +∞.
+//! Source: Nocedal and Wright 2006, Numerical Optimization, algorithms 3.5 and 3.6. Where φ isn't finite, it counts as
+//! +∞.
 
+/// c₁ and c₂ as they are usual for quasi-Newton methods (section 3.1).
 const C1: f64 = 1e-4;
-const C2: f64 = 0.9; // both are usual for quasi-Newton methods: page 62
+const C2: f64 = 0.9;
 /// How often a step is doubled, and how often an interval is cut: together they reach everything that f64 tells apart.
 const MOST_TRIALS: usize = 60;
 
@@ -40,8 +42,9 @@ struct Trial {
     point: Option<Point>,
 }
 
-/// The point of a step along `d` that fulfils both conditions, tried first with length `alpha`; or, where rounding hides such
-/// a step, of the best that fulfils the first. `None` where there is none: d leads uphill, or f can't get smaller.
+/// The point of a step along `d` that fulfils both conditions, tried first with length `alpha`; or, where rounding
+/// hides such a step, of the best that fulfils the first. `None` where there is none: d leads uphill, or f can't get
+/// smaller.
 pub(super) fn strong_wolfe(
     evaluate: &mut impl FnMut(Vec<f64>) -> Point,
     start: &Point,
@@ -81,8 +84,8 @@ pub(super) fn strong_wolfe(
     before.point
 }
 
-/// Algorithm 3.6: cuts the interval between `low`, the lowest that fulfils the first condition, and `high`, towards which φ
-/// falls from there.
+/// Algorithm 3.6: cuts the interval between `low`, the lowest that fulfils the first condition, and `high`, towards
+/// which φ falls from there.
 fn zoom(
     mut low: Trial,
     mut high: Trial,

@@ -4,8 +4,8 @@ use super::{Optimizer, Rule};
 use glassbox_autograd::ops::lion_step::{LionStep, lion_step};
 use glassbox_tensor::Tensor;
 
-/// Lion, "evolved sign momentum" (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, algorithm 2). For each
-/// parameter p with gradient g:
+/// Lion, "evolved sign momentum" (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms, algorithm 2). For
+/// each parameter p with gradient g:
 ///
 /// ```text
 /// c ← β₁·m + (1 − β₁)·g
@@ -13,8 +13,8 @@ use glassbox_tensor::Tensor;
 /// m ← β₂·m + (1 − β₂)·g
 /// ```
 ///
-/// It keeps one number for each weight, where Adam keeps two. The authors use a learning rate 3 to 10 times smaller than
-/// AdamW's, and a weight decay as many times larger.
+/// It keeps one number for each weight, where Adam keeps two. The authors use a learning rate 3 to 10 times smaller
+/// than AdamW's, and a weight decay as many times larger.
 ///
 /// ```
 /// use glassbox_nn::{Param, optim::Lion};

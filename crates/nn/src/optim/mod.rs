@@ -1,7 +1,8 @@
 //! Optimisers: what turns gradients into better parameters.
 //!
-//! An optimiser borrows the model for one step at a time: `adam.step(&mut model, &grads)?`. Each is an [`Optimizer`], which
-//! visits the parameters, keeps its own tensors (moments) beside them, and saves them; and a [`Rule`], which is one formula.
+//! An optimiser borrows the model for one step at a time: `adam.step(&mut model, &grads)?`. Each is an [`Optimizer`],
+//! which visits the parameters, keeps its own tensors (moments) beside them, and saves them; and a [`Rule`], which is
+//! one formula.
 //!
 //! | optimiser | keeps for each weight | its formula |
 //! | --- | --- | --- |
@@ -11,9 +12,9 @@
 //! | [`Lion`] | 1 | the sign of the gradient's mean |
 //! | [`Muon`] | 1 for a matrix | the gradient's mean with all singular values made 1 |
 //!
-//! Around them stand [parameter groups](Optimizer::group), [`clip_grad_norm`], a [`Schedule`] for the learning rate, and
-//! [`Ema`], which averages the weights. [`lbfgs`](lbfgs()) is for another kind of problem: few numbers, in f64, and a function
-//! without noise.
+//! Around them stand [parameter groups](Optimizer::group), [`clip_grad_norm`], a [`Schedule`] for the learning rate,
+//! and [`Ema`], which averages the weights. [`lbfgs`](lbfgs()) is for another kind of problem: few numbers, in f64, and
+//! a function without noise.
 
 mod adam;
 mod clip;

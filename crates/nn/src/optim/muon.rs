@@ -5,8 +5,8 @@ use super::{AdamRule, Optimizer, Rule, WeightDecay};
 use glassbox_tensor::simd::{Simd, UpdateLanes};
 use glassbox_tensor::{Tensor, map_inplace, map_n, update_n};
 
-/// Muon, "momentum orthogonalised by Newton–Schulz" (Jordan et al. 2024, <https://kellerjordan.github.io/posts/muon/>). For
-/// each matrix W (A, B) with gradient G:
+/// Muon, "momentum orthogonalised by Newton–Schulz" (Jordan et al. 2024, <https://kellerjordan.github.io/posts/muon/>).
+/// For each matrix W (A, B) with gradient G:
 ///
 /// ```text
 /// M ← μ·M + (1 − μ)·G                  the gradient's running mean
@@ -15,9 +15,10 @@ use glassbox_tensor::{Tensor, map_inplace, map_n, update_n};
 /// W ← W − lr·λ·W − lr·√max(1, A/B)·O
 /// ```
 ///
-/// It is for the weights of hidden layers. Everything that isn't a matrix is updated by AdamW, with the hyperparameters of
-/// [`adamw`](MuonRule::adamw); so should be embeddings and the last layer, which a group says. What is in PyTorch's
-/// `torch.optim.Muon` is the same but for one thing: there the Newton–Schulz iteration is computed in bf16, here in f32.
+/// It is for the weights of hidden layers. Everything that isn't a matrix is updated by AdamW, with the hyperparameters
+/// of [`adamw`](MuonRule::adamw); so should be embeddings and the last layer, which a group says. What is in PyTorch's
+/// `torch.optim.Muon` is the same but for one thing: there the Newton–Schulz iteration is computed in bf16, here in
+/// f32.
 ///
 /// ```
 /// use glassbox_nn::{Linear, optim::Muon};
@@ -62,12 +63,27 @@ pub struct MuonRule {
 }
 
 /// By what the learning rate of a matrix of A rows and B columns is multiplied.
+///
+/// ```
+/// use glassbox_nn::{Param, optim::{Muon, RateScale}};
+/// use glassbox_tensor::Tensor;
+/// let moved = |scale| {
+///     let mut w = Param::new(Tensor::zeros([8, 2]));
+///     let mut muon = Muon::new(1.0);
+///     muon.scale = scale;
+///     let grads = w.var().sum_all().backward();
+///     muon.step(&mut w, &grads).unwrap();
+///     w.value().at([0, 0])
+/// };
+/// let ratio = moved(RateScale::Original) / moved(RateScale::MatchAdamW);
+/// assert!((ratio - 4f32.sqrt() / (0.2 * 8f32.sqrt())).abs() < 1e-5); // √(8/2) over 0.2·√8
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateScale {
     /// √max(1, A/B), the author's.
     Original,
-    /// 0.2·√max(A, B), with which a step is about as large as AdamW's (Liu et al. 2025, Muon is Scalable for LLM Training,
-    /// equation 4): learning rate and weight decay can be AdamW's.
+    /// 0.2·√max(A, B), with which a step is about as large as AdamW's (Liu et al. 2025, Muon is Scalable for LLM
+    /// Training, equation 4): learning rate and weight decay can be AdamW's.
     MatchAdamW,
 }
 
@@ -123,8 +139,8 @@ impl Rule for MuonRule {
 /// ```
 ///
 /// which does to each singular value s what the polynomial a·s + b·s³ + c·s⁵ does to it: five times over, it takes all
-/// s in [0.01, 1] to between 0.68 and 1.14, since the coefficients were chosen for speed and not to converge to 1 (Jordan
-/// et al. 2024). XXᵀ is the smaller of the two squares: a tall matrix is transposed.
+/// s in [0.01, 1] to between 0.68 and 1.14, since the coefficients were chosen for speed and not to converge to 1
+/// (Jordan et al. 2024). XXᵀ is the smaller of the two squares: a tall matrix is transposed.
 ///
 /// ```
 /// use glassbox_nn::optim::newton_schulz;

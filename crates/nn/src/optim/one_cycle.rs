@@ -72,12 +72,22 @@ impl OneCycle {
     }
 
     /// The learning rate at this step, which begins at 0; after the last step, the last one.
+    ///
+    /// ```
+    /// let cycle = glassbox_nn::optim::OneCycle { final_div: 10.0, ..glassbox_nn::optim::OneCycle::new(0.1, 100) };
+    /// assert_eq!([0, 29, 99, 1000].map(|step| (cycle.lr(step) * 1e9).round() / 1e9), [0.004, 0.1, 0.0004, 0.0004]);
+    /// ```
     pub fn lr(&self, step: u64) -> f64 {
         let first = self.max_lr / self.div;
         self.along(step, [first, self.max_lr, first, first / self.final_div])
     }
 
     /// The momentum at this step, or Adam's β₁.
+    ///
+    /// ```
+    /// let cycle = glassbox_nn::optim::OneCycle::new(0.1, 100);
+    /// assert_eq!([0, 29, 99].map(|step| cycle.momentum(step)), [0.95, 0.85, 0.95]);
+    /// ```
     pub fn momentum(&self, step: u64) -> f64 {
         let (min, max) = self.momentum;
         self.along(step, [max, min, max, max])

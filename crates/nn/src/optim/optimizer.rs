@@ -16,11 +16,11 @@ use std::sync::Arc;
 /// An optimiser: a [`Rule`], and what it keeps for each parameter. [`Adam`](super::Adam), [`Sgd`](super::Sgd),
 /// [`RmsProp`](super::RmsProp), [`Lion`](super::Lion) and [`Muon`](super::Muon) are this with a rule of their own.
 ///
-/// The rule's fields are the optimiser's (`adam.lr`), and can change between steps, as a schedule changes `lr`. Parameters
-/// are known by their identity, so the optimiser goes on when their values are loaded or averaged.
+/// The rule's fields are the optimiser's (`adam.lr`), and can change between steps, as a schedule changes `lr`.
+/// Parameters are known by their identity, so the optimiser goes on when their values are loaded or averaged.
 ///
-/// A step is one fused pass over all parameters, in place: it copies nothing, provided that no graph of the loss is alive,
-/// as after `backward`.
+/// A step is one fused pass over all parameters, in place: it copies nothing, provided that no graph of the loss is
+/// alive, as after `backward`.
 #[derive(Debug, Clone)]
 pub struct Optimizer<R> {
     rule: R,
@@ -55,33 +55,27 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Makes a group of the parameter of this dotted path, or of all that lie under it: `encoder` stands for
-    /// `encoder.fc1.weight` too. `change` says what is different for them, at every step: so what isn't mentioned stays as
-    /// it is for all, and a rate that is *scaled* follows the schedule. A parameter may belong to several groups, whose
-    /// changes are made one after the other.
+    /// `encoder.fc1.weight` too. `change` says what is different for them, at every step: so what isn't mentioned stays
+    /// as it is for all, and a rate that is *scaled* follows the schedule. A parameter may belong to several groups,
+    /// whose changes are made one after the other.
     ///
     /// ```
-    /// use glassbox_nn::{Linear, Module, optim::Sgd};
-    /// use glassbox_tensor::{Tensor, random::Key, tensor};
+    /// use glassbox_nn::{Param, optim::Sgd};
+    /// use glassbox_tensor::tensor;
     ///
-    /// let mut layers = vec![Linear::new(2, 1, Key::new(0)), Linear::new(1, 1, Key::new(1))];
-    /// let mut sgd = Sgd::new(0.5).group("1", |rule| rule.lr *= 0.1); // fine-tuning: the last layer moves less
-    /// for layer in &mut layers {
-    ///     layer.bias.as_mut().unwrap().set_value(tensor![0.0]);
-    /// }
-    /// let biases = |layers: &[Linear]| layers.iter().map(|l| l.bias.as_ref().unwrap().var()).reduce(|a, b| &a + &b);
-    /// let loss = biases(&layers).unwrap().sum_all();
-    /// let mut sgd = sgd.allow_unreached("0.weight").allow_unreached("1.weight");
+    /// let mut layers = vec![Param::new(tensor![1.0]), Param::new(tensor![1.0])];
+    /// let mut sgd = Sgd::new(0.5).group("1", |rule| rule.lr *= 0.1); // the second moves less
+    /// let loss = (&layers[0].var() + &layers[1].var()).sum_all(); // both gradients are 1
     /// sgd.step(&mut layers, &loss.backward())?;
-    /// assert_eq!(layers[0].bias.as_ref().unwrap().value(), &tensor![-0.5]);
-    /// assert_eq!(layers[1].bias.as_ref().unwrap().value(), &tensor![-0.05]);
+    /// assert_eq!((layers[0].value(), layers[1].value()), (&tensor![0.5], &tensor![0.95]));
     /// # Ok::<(), glassbox_nn::optim::StepError>(())
     /// ```
     pub fn group(self, path: impl Into<String>, change: impl Fn(&mut R) + Send + Sync + 'static) -> Self {
         self.with_group(Group::new(Members::Under(path.into()), change))
     }
 
-    /// As [`group`](Optimizer::group), of the parameters for which `predicate` holds, given their dotted name: once for each
-    /// parameter, when the optimiser meets it.
+    /// As [`group`](Optimizer::group), of the parameters for which `predicate` holds, given their dotted name: once for
+    /// each parameter, when the optimiser meets it.
     ///
     /// ```
     /// use glassbox_nn::optim::{Adam, WeightDecay};
@@ -105,6 +99,18 @@ impl<R: Rule> Optimizer<R> {
 
     /// Allows that a loss doesn't reach the parameter of this dotted path, or any that lies under it: `decoder` stands
     /// for `decoder.fc1.weight` too. In such a step it stays as it is, and so does its state.
+    ///
+    /// ```
+    /// use glassbox_nn::{Param, optim::Sgd};
+    /// use glassbox_tensor::tensor;
+    ///
+    /// let mut model = vec![Param::new(tensor![1.0]), Param::new(tensor![1.0])];
+    /// let grads = model[0].var().sum_all().backward();
+    /// assert!(Sgd::new(0.5).step(&mut model, &grads).is_err()); // the loss did not reach: 1
+    /// Sgd::new(0.5).allow_unreached("1").step(&mut model, &grads)?;
+    /// assert_eq!((model[0].value(), model[1].value()), (&tensor![0.5], &tensor![1.0]));
+    /// # Ok::<(), glassbox_nn::optim::StepError>(())
+    /// ```
     pub fn allow_unreached(mut self, path: impl Into<String>) -> Self {
         self.allowed.push(path.into());
         self
@@ -113,8 +119,9 @@ impl<R: Rule> Optimizer<R> {
     /// Takes one step with every parameter of the model that isn't frozen.
     ///
     /// # Errors
-    /// If `grads` lacks one of them which isn't [allowed](Optimizer::allow_unreached) to be unreached: all such parameters
-    /// are named. If no parameter lies under the path of a [group](Optimizer::group). Then nothing has changed.
+    /// If `grads` lacks one of them which isn't [allowed](Optimizer::allow_unreached) to be unreached: all such
+    /// parameters are named. If no parameter lies under the path of a [group](Optimizer::group). Then nothing has
+    /// changed.
     pub fn step(&mut self, model: &mut (impl Module + ?Sized), grads: &Gradients) -> Result<(), StepError> {
         self.check_reached(model, grads)?;
         self.sort_into_groups(model)?;

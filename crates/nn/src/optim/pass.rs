@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// Runs `f` on each item, given with its number of elements, handing work to the pool once for all of them.
 ///
-/// A parked worker costs about 10 µs to wake, in which one core takes Adam's step for 10,000 weights: a bias isn't worth
-/// that, a hundred of them are. So neighbours share a task until it has as many elements as a task of any other kernel.
-/// A large item has a task to itself, and is cut further by the kernel that it comes to.
+/// A parked worker costs about 10 µs to wake, in which one core takes Adam's step for 20,000 weights: a bias isn't
+/// worth that, a thousand of them are. So neighbours share a task until it has as many elements as a task of any other
+/// kernel. A large item has a task to itself, and is cut further by the kernel that it comes to.
 pub(super) fn in_one_pass<T: Send>(items: Vec<(usize, T)>, f: impl Fn(T) + Sync) {
     const STREAMS: usize = 4; // arrays read and written for each element, about
     let elements: usize = items.iter().map(|(n, _)| n).sum();
@@ -33,6 +33,7 @@ pub(super) fn in_one_pass<T: Send>(items: Vec<(usize, T)>, f: impl Fn(T) + Sync)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glassbox_tensor::parallel::probe;
 
     #[test]
     fn every_item_is_met_once() {
@@ -43,5 +44,16 @@ mod tests {
         let mut seen = seen.into_inner().unwrap();
         seen.sort();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_hundred_small_items_are_handed_out_together() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let pass = |items: usize| {
+            let run = || in_one_pass((0..items).map(|i| (1000, i)).collect(), drop);
+            pool.install(|| probe(run).1)
+        };
+        assert_eq!(pass(100), 2, "workers");
+        assert_eq!(pass(5), 0, "too little to wake one");
     }
 }

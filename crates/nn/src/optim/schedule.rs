@@ -32,8 +32,8 @@ pub enum Schedule {
         /// γ: by what it is multiplied then.
         gamma: f64,
     },
-    /// min + (lr − min) · (1 + cos(π·step/steps))/2, and min from then on (Loshchilov and Hutter 2017, SGDR, equation 5,
-    /// without restarts): PyTorch's `CosineAnnealingLR`, which rises again where this one stays.
+    /// min + (lr − min) · (1 + cos(π·step/steps))/2, and min from then on (Loshchilov and Hutter 2017, SGDR, equation
+    /// 5, without restarts): PyTorch's `CosineAnnealingLR`, which rises again where this one stays.
     Cosine {
         /// The first learning rate.
         lr: f64,
@@ -44,8 +44,8 @@ pub enum Schedule {
     },
     /// Up and down again: see [`OneCycle`].
     OneCycle(OneCycle),
-    /// From a part of another schedule's first learning rate up to it in a line, and then that schedule from its beginning:
-    /// PyTorch's `SequentialLR` of `LinearLR` and another.
+    /// From a part of another schedule's first learning rate up to it in a line, and then that schedule from its
+    /// beginning: PyTorch's `SequentialLR` of `LinearLR` and another.
     Warmup {
         /// How many steps lead there.
         steps: u64,
@@ -101,8 +101,8 @@ impl Schedule {
         Self::OneCycle(OneCycle::new(max_lr, steps))
     }
 
-    /// This schedule after so many steps that lead up to it: step k of them has (k + 1)/(steps + 1) of its first learning
-    /// rate.
+    /// This schedule after so many steps that lead up to it: step k of them has (k + 1)/(steps + 1) of its first
+    /// learning rate.
     ///
     /// ```
     /// let schedule = glassbox_nn::optim::Schedule::constant(1.0).warmup(3);

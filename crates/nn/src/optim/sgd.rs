@@ -75,11 +75,33 @@ impl Sgd {
     }
 
     /// With momentum: 0.9 is usual.
+    ///
+    /// ```
+    /// use glassbox_nn::{Param, optim::Sgd};
+    /// use glassbox_tensor::tensor;
+    /// let (mut x, mut sgd) = (Param::new(tensor![0.0]), Sgd::momentum(0.5, 0.5));
+    /// for _ in 0..3 {
+    ///     let grads = x.var().sum_all().backward(); // g = 1
+    ///     sgd.step(&mut x, &grads)?; // b = 1, 1.5, 1.75
+    /// }
+    /// assert_eq!(x.value().item(), -0.5 * (1.0 + 1.5 + 1.75));
+    /// # Ok::<(), glassbox_nn::optim::StepError>(())
+    /// ```
     pub fn momentum(lr: f64, momentum: f64) -> Self {
         Self::with(SgdRule { lr, momentum, ..SgdRule::default() })
     }
 
     /// With Nesterov's momentum.
+    ///
+    /// ```
+    /// use glassbox_nn::{Param, optim::Sgd};
+    /// use glassbox_tensor::tensor;
+    /// let (mut x, mut sgd) = (Param::new(tensor![0.0]), Sgd::nesterov(0.5, 0.5));
+    /// let grads = x.var().sum_all().backward(); // g = 1
+    /// sgd.step(&mut x, &grads)?; // b = 1
+    /// assert_eq!(x.value().item(), -0.5 * (1.0 + 0.5 * 1.0));
+    /// # Ok::<(), glassbox_nn::optim::StepError>(())
+    /// ```
     pub fn nesterov(lr: f64, momentum: f64) -> Self {
         Self::with(SgdRule { lr, momentum, nesterov: true, ..SgdRule::default() })
     }

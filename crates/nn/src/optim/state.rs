@@ -1,4 +1,5 @@
-//! An optimiser's state in a file, so that a resumed run takes the very steps that the interrupted one would have taken.
+//! An optimiser's state in a file, so that a resumed run takes the very steps that the interrupted one would have
+//! taken.
 
 use super::optimizer::{Kept, Optimizer};
 use super::rule::Rule;
@@ -7,12 +8,13 @@ use crate::module::Module;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The header's metadata says `step.fc1.weight`; a tensor is called `exp_avg.fc1.weight`, in the words of PyTorch's state.
+/// The header's metadata says `step.fc1.weight`; a tensor is called `exp_avg.fc1.weight`, in the words of PyTorch's
+/// state.
 const T: &str = "step";
 
 impl<R: Rule> Optimizer<R> {
-    /// Saves the state of every parameter of `model` (Adam's m, v and t) by dotted name. A frozen one that has taken no step
-    /// has none.
+    /// Saves the state of every parameter of `model` (Adam's m, v and t) by dotted name. A frozen one that has taken no
+    /// step has none.
     ///
     /// The hyperparameters are not saved: they belong to the run's configuration. The file appears whole or not at all.
     ///
@@ -52,8 +54,8 @@ impl<R: Rule> Optimizer<R> {
         write_safetensors(path, tensors, steps)
     }
 
-    /// Loads what [`save_state`](Optimizer::save_state) saved. From here on, equal gradients give equal parameters, bit for
-    /// bit, as if nothing had been interrupted.
+    /// Loads what [`save_state`](Optimizer::save_state) saved. From here on, equal gradients give equal parameters, bit
+    /// for bit, as if nothing had been interrupted.
     ///
     /// # Errors
     /// If the file is unreadable or not whole, lacks the state of a parameter that isn't frozen, has one of another

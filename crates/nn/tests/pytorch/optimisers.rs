@@ -1,5 +1,5 @@
-//! Ten steps of every optimiser, whole schedules, averages and clipping, as PyTorch has them: `tools/torch/nn/optimisers.py`
-//! wrote the numbers.
+//! Ten steps of every optimiser, whole schedules, averages and clipping, as PyTorch has them:
+//! `tools/torch/nn/optimisers.py` wrote the numbers.
 
 use crate::fixture::{Case, Fixture, hold_all, near};
 use glassbox_autograd::{Gradients, Var};
@@ -216,6 +216,7 @@ fn ema(fixture: &Fixture, case: &Case) -> Result<(), String> {
 fn clip(fixture: &Fixture, case: &Case) -> Result<(), String> {
     let model = Model::of(fixture, case);
     let mut grads = model.gradients(fixture, case, 0);
+    grads *= case.f("scale") as f32;
     let norm = clip_grad_norm(&mut grads, case.f("max_norm"));
     near(case, "the norm", &Tensor::scalar(norm), &fixture.tensor(case, "norm"))?;
     for (name, param) in model.parameters() {
