@@ -236,6 +236,22 @@ fn moves(mut sgd: Sgd) -> Vec<Tensor> {
 }
 
 #[test]
+fn what_is_kept_stays_when_more_is_asked_for() {
+    let mut x = Param::new(tensor![1.0]);
+    let mut rmsprop = RmsProp::new(0.1);
+    rmsprop.alpha = 0.5;
+    let step = |rmsprop: &mut RmsProp, x: &mut Param| {
+        let (grads, before) = (x.var().sum_all().backward(), x.value().item()); // g = 1
+        rmsprop.step(x, &grads).expect("reached");
+        before - x.value().item()
+    };
+    let near = |found: f32, exact: f64| assert!((f64::from(found) - exact).abs() < 1e-6, "{found} and {exact}");
+    near(step(&mut rmsprop, &mut x), 0.1 / 0.5f64.sqrt()); // v = 1/2
+    rmsprop.momentum = 0.5;
+    near(step(&mut rmsprop, &mut x), 0.1 / 0.75f64.sqrt()); // v = 3/4, b = 1/√v
+}
+
+#[test]
 fn groups_change_what_they_say_and_nothing_else() {
     let plain = moves(Sgd::new(0.5));
     let by = |factors: [f32; 4], found: Vec<Tensor>| {
@@ -332,6 +348,7 @@ fn clipping_scales_what_is_too_long_and_nothing_else() {
     let (mut grads, before) = gradients(100);
     let all = |grads: &Gradients| grads.iter().flat_map(|(_, g)| g.to_vec()).collect::<Vec<f32>>();
     let norm = clip_grad_norm(&mut grads, 1e3);
+    assert_eq!(clip_grad_norm(&mut grads, 1.5 * f64::from(norm)), norm);
     assert_eq!(all(&grads), before, "short enough: not a bit changes");
     assert_eq!(clip_grad_norm(&mut grads, 2.0), norm, "the norm that it had");
     assert!((grad_norm(&grads) - 2.0).abs() < 1e-5);
@@ -361,6 +378,9 @@ fn an_average_follows_the_model_and_leaves_it_alone() {
         adam.step(&mut model, &grads).expect("reached");
         ema.update(&model);
         assert_eq!(copied_bytes() - before, 0, "step {t}: neither the step nor the average copies");
+        if t == 0 {
+            assert_eq!(values(ema.model()), values(&model), "the first update takes over every bit");
+        }
         let now: Vec<Vec<f64>> =
             values(&model).iter().map(|x| x.to_vec().into_iter().map(f64::from).collect()).collect();
         let rate = if t == 0 { 1.0 } else { 0.1 };

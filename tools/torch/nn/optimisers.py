@@ -7,7 +7,7 @@
 The test in crates/nn/tests/pytorch reads the file and needs no PyTorch. PyTorch runs in f64; parameters and gradients begin as
 f32. In a case of an optimiser, the parameters are `NAME.state.weight` and `NAME.state.bias`; step t has the gradients
 `NAME.g0.weight`, `NAME.g1.weight`, …, which are given and not computed, so that the optimiser is compared alone; and the
-parameters afterwards are `NAME.after.weight`, ….
+parameters afterwards are `NAME.after.weight`, …, and what the optimiser keeps `NAME.kept.exp_avg.weight`, ….
 
 Two of them are twins, written here from their papers. PyTorch has no Lion; and its Muon rounds the Newton-Schulz iteration to
 bf16, which has 8 bits: the iteration is done in f64 in its place, and all else is PyTorch's own code.
@@ -91,6 +91,9 @@ def optimiser(kind, make, shapes=SHAPES, schedule=None, frozen=(), **options):
             o.step()
     for key, p in params.items():
         F.keep(f"{name}.after.{key}", p)
+        for what, value in ((w, v) for o in optimisers for w, v in o.state.get(p, {}).items()):
+            if torch.is_tensor(value) and value.shape == p.shape:
+                F.keep(f"{name}.kept.{what}.{key}", value)
 
 
 def sgd():

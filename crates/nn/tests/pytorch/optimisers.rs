@@ -3,6 +3,7 @@
 
 use crate::fixture::{Case, Fixture, hold_all, near};
 use glassbox_autograd::{Gradients, Var};
+use glassbox_nn::checkpoint::SafetensorsFile;
 use glassbox_nn::optim::{
     Adam, AdamRule, Anneal, Ema, LbfgsOptions, Lion, LionRule, Muon, MuonRule, OneCycle, Optimizer, RateScale, RmsProp,
     RmsPropRule, Rule, Schedule, Sgd, SgdRule, WeightDecay, clip_grad_norm, lbfgs,
@@ -61,14 +62,27 @@ fn ten_steps(fixture: &Fixture, case: &Case, mut optimizer: Optimizer<impl Rule>
         let grads = model.gradients(fixture, case, step);
         optimizer.step(&mut model, &grads).map_err(|error| error.to_string())?;
     }
-    afterwards(fixture, case, &model)
+    afterwards(fixture, case, &model, &optimizer)
 }
 
-fn afterwards(fixture: &Fixture, case: &Case, model: &Model) -> Result<(), String> {
+/// The parameters, and all that is kept beside them, by its name in a file.
+fn afterwards(fixture: &Fixture, case: &Case, model: &Model, optimizer: &Optimizer<impl Rule>) -> Result<(), String> {
     let theirs = fixture.under(case, "after");
     assert_eq!(theirs.len(), 2);
     for (name, param) in model.parameters() {
         near(case, &name, param.value(), &fixture.tensor(case, &format!("after.{name}")))?;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.safetensors");
+    optimizer.save_state(model, &path).unwrap();
+    let file = SafetensorsFile::open(&path).unwrap();
+    let theirs = fixture.under(case, "kept");
+    let (ours, names): (Vec<&str>, Vec<&str>) = (file.names().collect(), theirs.iter().map(|t| t.0.as_str()).collect());
+    if ours != names {
+        return Err(format!("{}: ours keeps {ours:?}, PyTorch's {names:?}", case.name));
+    }
+    for (name, theirs) in &theirs {
+        near(case, name, &file.read(name).unwrap(), theirs)?;
     }
     Ok(())
 }
@@ -128,7 +142,7 @@ fn groups(fixture: &Fixture, case: &Case) -> Result<(), String> {
         adamw.step(&mut model, &grads).map_err(|error| error.to_string())?;
         adamw.lr *= case.f("decay_of_lr");
     }
-    afterwards(fixture, case, &model)
+    afterwards(fixture, case, &model, &adamw)
 }
 
 fn frozen(fixture: &Fixture, case: &Case) -> Result<(), String> {
@@ -140,7 +154,7 @@ fn frozen(fixture: &Fixture, case: &Case) -> Result<(), String> {
         sgd.step(&mut model, &grads).map_err(|error| error.to_string())?;
         model.bias.unfreeze();
     }
-    afterwards(fixture, case, &model)
+    afterwards(fixture, case, &model, &sgd)
 }
 
 fn schedule(fixture: &Fixture, case: &Case) -> Result<(), String> {
