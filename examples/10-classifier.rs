@@ -7,10 +7,10 @@
 
 use glassbox_autograd::Var;
 use glassbox_data::image::{grid, write_png};
-use glassbox_data::{Batches, ImageSet, in_order};
+use glassbox_data::{Batches, ImageSet};
 use glassbox_nn::loss::{CrossEntropyOptions, Reduction, cross_entropy};
 use glassbox_nn::{Linear, Module, optim::Adam};
-use glassbox_tensor::{Ids, Tensor, random::Key};
+use glassbox_tensor::{Ids, random::Key};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -29,13 +29,6 @@ impl Classifier {
     fn forward(&self, x: &Var) -> Var {
         self.fc2.forward(&self.fc1.forward_relu(x))
     }
-
-    /// The probabilities of all pictures of the set, (N, 10).
-    fn probabilities(&self, set: &ImageSet) -> Tensor {
-        let batches = in_order(set.len(), 500).map(|batch| self.forward(&flat(set, &batch).0).softmax(1).into_value());
-        let batches: Vec<Tensor> = batches.collect();
-        Tensor::cat(&batches.iter().collect::<Vec<_>>(), 0)
-    }
 }
 
 /// Pictures as rows of pixels (B, 784), and their classes (B).
@@ -46,6 +39,9 @@ fn flat(set: &ImageSet, numbers: &[u32]) -> (Var, Ids) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let data = glassbox_data::open("fashion-mnist")?;
+    let classes = data.test.classes();
+    let n = data.test.len();
+    let (x_test, labels) = flat(&data.test, &(0..n as u32).collect::<Vec<_>>()); // (N, 784), (N)
     let key = Key::new(1);
     let mut model = Classifier::new(key.fold(0));
     println!("{} parameters", model.num_parameters());
@@ -54,32 +50,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     // ln 10 = 2.30 for a guess.
     let mut adam = Adam::new(1e-3);
     let mut batches = Batches::new(data.train.len(), 64, key.fold(1));
+    let steps = batches.steps_per_epoch();
+    let mut guesses = Ids::arange(0);
     println!("epoch  training loss  right on the test pictures");
-    let mut accuracy = 0.0;
     for epoch in 0..6 {
         let mut sum = 0.0;
-        for step in 0..batches.steps_per_epoch() {
-            let (x, ids) = flat(&data.train, &batches.at(epoch * batches.steps_per_epoch() + step));
+        for step in epoch * steps..(epoch + 1) * steps {
+            let (x, ids) = flat(&data.train, &batches.at(step)); // (B, 784), (B)
             let loss = cross_entropy(&model.forward(&x), &ids, CrossEntropyOptions::default(), Reduction::Mean);
             sum += loss.item();
             adam.step(&mut model, &loss.backward())?;
         }
-        let guesses = model.probabilities(&data.test).argmax(1, false); // (N, 10) -> (N)
-        let right = guesses.as_slice().iter().zip(data.test.labels()).filter(|(g, t)| **g == u32::from(**t)).count();
-        accuracy = right as f64 / data.test.len() as f64;
-        println!("{:>5}  {:13.3}  {:5.1}%", epoch + 1, sum / batches.steps_per_epoch() as f32, 100.0 * accuracy);
+        guesses = model.forward(&x_test).value().argmax(1, false); // (N, 784) -> (N, 10) -> (N)
+        println!("{:>5}  {:13.3}  {:5.1}%", epoch + 1, sum / steps as f32, 100.0 * accuracy(&guesses, &labels));
     }
-    assert!(accuracy > 0.83, "only {accuracy} are right");
+    assert!(accuracy(&guesses, &labels) > 0.83);
 
     // What is taken for what? A row for each class that is there, a column for each that was guessed.
-    let probabilities = model.probabilities(&data.test); // (N, 10)
-    let guesses = probabilities.argmax(1, false);
     let mut confusion = [[0; 10]; 10];
-    for (guess, &label) in guesses.as_slice().iter().zip(data.test.labels()) {
-        confusion[usize::from(label)][*guess as usize] += 1;
+    for (&label, &guess) in labels.as_slice().iter().zip(guesses.as_slice()) {
+        confusion[label as usize][guess as usize] += 1;
     }
-    let classes = data.test.classes();
-    println!("\n{:>12}{}", "", classes.iter().map(|c| format!(" {:>6.6}", c)).collect::<String>());
+    println!("\n{:>12}{}", "", classes.iter().map(|c| format!(" {c:>6.6}")).collect::<String>());
     for (class, row) in classes.iter().zip(&confusion) {
         println!("{class:>12}{}", row.map(|n| if n == 0 { "      ·".into() } else { format!(" {n:>6}") }).concat());
     }
@@ -88,15 +80,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert!(share(1) > share(6));
 
     // The most wrong: where what is right has got the least probability, and so the greatest loss.
-    let labels: Vec<u32> = data.test.labels().iter().map(|&label| label.into()).collect();
-    let labels = Ids::from_vec(labels, [data.test.len()]);
-    let of_label = probabilities.gather(1, &labels.reshape([data.test.len(), 1])).reshape([data.test.len()]); // (N)
+    let p = model.forward(&x_test).softmax(1).into_value(); // (N, 10)
+    let of_label = p.gather(1, &labels.reshape([n, 1])).squeeze(1); // (N, 10) -> (N, 1) -> (N)
     let worst = of_label.argsort(0, false).narrow(0, 0, 24); // (24)
     println!("\nthe most wrong:");
     for &i in &worst.as_slice()[..8] {
-        let (is, seen) = (usize::from(data.test.labels()[i as usize]), guesses.at([i as usize]) as usize);
-        let [right, wrong] = [is, seen].map(|class| 100.0 * probabilities.at([i as usize, class]));
-        println!("picture {i:>4}: {} with {wrong:.2}%, but it is {} ({right:.3}%)", classes[seen], classes[is]);
+        let [label, guess] = [&labels, &guesses].map(|ids| ids.at([i as usize]) as usize);
+        let [right, wrong] = [label, guess].map(|class| 100.0 * p.at([i as usize, class]));
+        println!("picture {i:>4}: {} with {wrong:.2}%, but it is {} ({right:.3}%)", classes[guess], classes[label]);
     }
 
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or("target/examples-out".into()));
@@ -105,4 +96,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_png(&file, &grid(&data.test.batch(worst.as_slice()).0, 8, 2).scale(4))?;
     println!("these and 16 more: {}", file.display());
     Ok(())
+}
+
+/// The share of guesses that are right.
+fn accuracy(guesses: &Ids, labels: &Ids) -> f64 {
+    let right = guesses.as_slice().iter().zip(labels.as_slice()).filter(|(guess, label)| guess == label).count();
+    right as f64 / labels.numel() as f64
 }
