@@ -36,7 +36,7 @@ impl Block {
     fn forward(&self, x: &Var, ctx: &Context) -> Var {
         let mut h = self.fc1.forward(x).relu(); // (B, D) -> (B, H)
         if ctx.is_training() {
-            // Each number is dropped with this probability, and the others grow so that the mean stays.
+            // Each number is dropped with this probability, and the others grow so that the mean stays: the house's `Dropout`.
             let kept =
                 Tensor::rand(h.shape(), ctx.key()).compare(Comparison::GreaterEqual, &Tensor::scalar(self.dropout));
             h = &h * &Var::constant(&kept * (1.0 / (1.0 - self.dropout)));

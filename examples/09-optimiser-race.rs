@@ -8,7 +8,8 @@
 
 use glassbox_autograd::{Gradients, Var};
 use glassbox_data::image::{Image, hstack, write_png};
-use glassbox_nn::{Param, optim::Adam};
+use glassbox_nn::Param;
+use glassbox_nn::optim::{Adam, Sgd, StepError};
 use glassbox_tensor::Tensor;
 use std::error::Error;
 use std::path::PathBuf;
@@ -17,25 +18,19 @@ const START: [f32; 2] = [-1.2, 1.0];
 const STEPS: usize = 10_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // On a parabola that curves by λ a step of more than 2/λ overshoots by more than it was off: each swing is wider than the
-    // one before. At the bottom λ is 1002 across the valley, so 10⁻³ is half of what gradient descent can bear.
-    let descent = race(|p, grads| {
-        let step = gradient(p, grads) * 1e-3;
-        *p.value_mut() = p.value() - &step;
-        Ok(())
-    })?;
-    // The same rate. The velocity keeps nine tenths of itself, so where all steps agree it grows to ten times their size.
-    let mut velocity = Tensor::zeros([2]);
-    let momentum = race(|p, grads| {
-        velocity = &(0.9 * &velocity) + gradient(p, grads);
-        *p.value_mut() = p.value() - &(&velocity * 1e-3);
-        Ok(())
-    })?;
-    // About 0.1 in each step and for each coordinate, however steep it is, as long as the gradient keeps its sign. It
-    // divides by the root of the mean square of the last thousand gradients: when they have all been small, a little one
-    // throws it out again. Look at its path near the bottom; a rate that falls with time prevents it.
+    // p ← p − lr·g. On a parabola that curves by λ a step of more than 2/λ overshoots by more than it was off: each swing is
+    // wider than the one before. At the bottom λ is 1002 across the valley, so 10⁻³ is half of what it can bear.
+    let mut sgd = Sgd::new(1e-3);
+    let descent = race(|p, grads| sgd.step(p, grads))?;
+    // v ← 0.9·v + g, p ← p − lr·v, at the same rate. Where all steps agree the velocity grows to ten times their size.
+    let mut sgd = Sgd::momentum(1e-3, 0.9);
+    let momentum = race(|p, grads| sgd.step(p, grads))?;
+    // p ← p − lr·m/√v, with the means m of the last ten g and v of the last thousand g². So about 0.1 in each step and for
+    // each coordinate, however steep it is, as long as the gradient keeps its sign. But when a thousand gradients have been
+    // small, the next that is less so throws it out again: look at its path near the bottom. With a rate that falls,
+    // 0.1/√(1 + t/100), it comes later and stays.
     let mut adam = Adam::new(0.1);
-    let adam = race(|p, grads| Ok(adam.step(p, grads)?))?;
+    let adam = race(|p, grads| adam.step(p, grads))?;
 
     let racers = [("gradient descent", descent), ("momentum", momentum), ("Adam", adam)];
     println!("{:<16}  f after 10       100     1,000    10,000  first within 0.1 of the bottom  for good after", "");
@@ -58,9 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Where the optimiser is before each step, and at the end.
-fn race(
-    mut step: impl FnMut(&mut Param, &Gradients) -> Result<(), Box<dyn Error>>,
-) -> Result<Vec<[f32; 2]>, Box<dyn Error>> {
+fn race(mut step: impl FnMut(&mut Param, &Gradients) -> Result<(), StepError>) -> Result<Vec<[f32; 2]>, StepError> {
     let mut p = Param::new(Tensor::from_slice(&START, [2]));
     let mut path = vec![START];
     for _ in 0..STEPS {
@@ -75,10 +68,6 @@ fn rosenbrock(p: &Var) -> Var {
     let (x, y) = (p.narrow(0, 0, 1), p.narrow(0, 1, 1));
     let valley = &y - &x.square();
     (&(1.0 - &x).square() + &(100.0 * &valley.square())).sum_all()
-}
-
-fn gradient<'a>(p: &Param, grads: &'a Gradients) -> &'a Tensor {
-    grads.get(p.id()).expect("the loss has reached its one parameter")
 }
 
 fn height([x, y]: [f32; 2]) -> f32 {
