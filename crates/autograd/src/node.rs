@@ -11,6 +11,7 @@ use glassbox_tensor::Tensor;
 use glassbox_tensor::shape::Dims;
 use ndarray::ArrayD;
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -86,6 +87,10 @@ pub(crate) trait Applied {
     /// As forward, and keeps for backward what was not kept the first time.
     fn restore(&mut self, x: &[&Tensor], needs: &[bool]) -> Tensor;
     fn backward(&self, node: &Rc<Node>, inputs: &[Edge], dy: &Var, needs: &[bool], graph: bool) -> Grads;
+    /// [`Op::part`].
+    fn part(&self) -> Option<(isize, Range<usize>)> {
+        None
+    }
     /// Why no sweep gets past it, where that is so.
     fn refusal(&self) -> Option<String> {
         None
@@ -143,6 +148,10 @@ impl<O: Op> Applied for ApplyOf<O> {
             return grads.into_constants();
         }
         self.op.backward(&kept, dy, needs)
+    }
+
+    fn part(&self) -> Option<(isize, Range<usize>)> {
+        self.op.part()
     }
 
     fn replay(&self, inputs: &[ArrayD<f64>], surrogate: bool) -> ArrayD<f64> {

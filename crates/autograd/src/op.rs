@@ -7,6 +7,7 @@ use glassbox_tensor::Tensor;
 use ndarray::ArrayD;
 use smallvec::SmallVec;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// Inputs, or what belongs to each: inline for the four that operations have at most, on the heap for a concatenation of more.
 pub(crate) type Inline<T> = SmallVec<[T; 4]>;
@@ -78,6 +79,13 @@ pub trait Op: Clone + Debug + 'static {
     /// The same gradients in fewer passes over memory; used when no graph is asked for.
     fn backward_fused(&self, kept: &Kept<'_, Self::Extra>, dy: &Tensor, needs: &[bool]) -> Option<TensorGrads> {
         let _ = (kept, dy, needs);
+        None
+    }
+
+    /// Where the operation takes entries of one axis of its only input, so that the gradient is `dy` there and 0 elsewhere:
+    /// the axis, and which entries. Where another use of the input has given a gradient before, and no graph is asked for,
+    /// the sweep then adds `dy` to it in place: T steps of one sequence cost its gradient once, and not T times.
+    fn part(&self) -> Option<(isize, Range<usize>)> {
         None
     }
 

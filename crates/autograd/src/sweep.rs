@@ -10,7 +10,10 @@ use crate::op::{Grads, Inline};
 use crate::var::{LeafId, Var};
 use crate::{anomaly, checkpoint, hook, once};
 use glassbox_tensor::Tensor;
+use glassbox_tensor::parallel::for_each_chunk;
+use glassbox_tensor::shape::axis_index;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 impl Var {
@@ -215,6 +218,12 @@ impl<'a> Sweep<'a> {
             if !needs.contains(&true) {
                 continue;
             }
+            if let Some((axis, range)) = record.applied.part().filter(|_| mode != Mode::Graph && !anomaly::is_on())
+                && let Some((_, sum)) = record.inputs[0].node.as_ref().and_then(|parent| pending.get_mut(&parent.id))
+            {
+                add_to_part(sum, axis, range, dy.value());
+                continue;
+            }
             let grads = backward(&node, record, &dy, &needs, mode == Mode::Graph);
             drop(dy);
             for (i, (edge, g)) in record.inputs.iter().zip(grads.0).enumerate().filter(|(i, _)| needs[*i]) {
@@ -264,6 +273,21 @@ fn add(node: &Node, sum: &mut Var, g: Var, mode: Mode) {
     if let Some(before) = before {
         anomaly::check_sum(node, [&before, g.value()], sum.value());
     }
+}
+
+/// sum[…, range, …] += g along `axis`, in place.
+fn add_to_part(sum: &mut Var, axis: isize, range: Range<usize>, g: &Tensor) {
+    let mut total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
+    let shape = total.shape();
+    let at = axis_index("narrow", axis, shape.len());
+    let inner: usize = shape[at + 1..].iter().product();
+    let (row, start, len) = (shape[at] * inner, range.start * inner, range.len() * inner);
+    let (g, work) = (g.contiguous(), g.numel());
+    let g = g.as_slice().expect("contiguous() makes it so");
+    for_each_chunk(total.make_mut(), row, work, |i, row| {
+        row[start..start + len].iter_mut().zip(&g[i * len..]).for_each(|(sum, g)| *sum += g);
+    });
+    *sum = Var::constant(total);
 }
 
 /// Takes what a node recorded; a leaf keeps its identity.

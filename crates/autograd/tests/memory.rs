@@ -1,10 +1,15 @@
 //! A test with a process of its own, so that the memory it counts is nobody else's.
 
 use glassbox_autograd::Var;
-use glassbox_tensor::{Tensor, pool_stats};
+use glassbox_tensor::{Tensor, pool_stats, reset_peak_bytes};
 
 #[test]
-fn memory_comes_back_after_each_step() {
+fn memory_comes_back_after_each_step_and_pieces_cost_their_gradient_once() {
+    memory_comes_back();
+    pieces_cost_their_gradient_once();
+}
+
+fn memory_comes_back() {
     let step = || {
         let x = Var::input(Tensor::ones([777]));
         let y = x.exp();
@@ -16,4 +21,18 @@ fn memory_comes_back_after_each_step() {
     let after = pool_stats();
     assert_eq!(after.live_bytes, before.live_bytes, "a step keeps what it should free");
     assert_eq!(after.held_bytes, before.held_bytes, "the pool grows though every step asks for the same sizes");
+}
+
+/// 64 steps of one sequence: padded gradients would need two of its size at once, and write it 64 times.
+fn pieces_cost_their_gradient_once() {
+    let (steps, size) = (64, 4 * 64 * 1024);
+    let x = Var::input(Tensor::ones([steps, 1024]));
+    let pieces = (0..steps).map(|t| x.select(0, t).square().sum_all());
+    let loss = pieces.reduce(|a, b| &a + &b).expect("64 of them");
+    reset_peak_bytes();
+    let before = pool_stats().live_bytes;
+    let grads = loss.backward();
+    let peak = pool_stats().peak_bytes - before;
+    assert!(peak < size + size / 4, "{peak} bytes for a gradient of {size}");
+    assert_eq!(grads.of(&x), &Tensor::full([steps, 1024], 2.0));
 }

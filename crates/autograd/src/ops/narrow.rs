@@ -9,6 +9,7 @@ use crate::var::{Var, apply};
 use glassbox_tensor::shape::{axis_index, chunk_lengths, split_starts};
 use glassbox_tensor::{Padding, Picked, Picks, Tensor};
 use ndarray::{Axis, Slice};
+use std::ops::Range;
 
 /// y[…, i, …] = x[…, start + i, …] along `axis`.
 #[derive(Clone, Debug)]
@@ -40,6 +41,10 @@ impl Op for Narrow {
         let mut pads = vec![(0, 0); shape.len() - at];
         pads[0] = (self.start, shape[at] - self.start - self.len);
         [Some(dy.pad(&pads, Padding::Constant(0.0)))].into()
+    }
+
+    fn part(&self) -> Option<(isize, Range<usize>)> {
+        Some((self.axis, self.start..self.start + self.len))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The graph: its size, its memory, what it refuses.
 
-use glassbox_autograd::{Gradients, LeafId, Var, grad};
+use glassbox_autograd::{Gradients, LeafId, Var, detect_anomaly, grad};
+use glassbox_tensor::random::Key;
 use glassbox_tensor::{Tensor, assert_close, tensor};
 
 #[test]
@@ -48,6 +49,25 @@ fn gradients_of_shared_nodes_are_complete_before_they_are_used() {
     let s = x.sum_all();
     let y = &(&s * &s) + &s;
     assert_eq!(y.backward().of(&x), &tensor![7.0, 7.0]);
+}
+
+/// Pieces that overlap, on each axis, of a value that is used whole as well, before and after them.
+#[test]
+fn the_gradients_of_pieces_add_up_in_place_as_they_do_padded() {
+    let x = Var::input(Tensor::rand([3, 4, 5], Key::new(1)));
+    let loss = || {
+        let y = x.exp().permute(&[2, 0, 1]); // a strided view
+        let pieces = (0..3isize).flat_map(|axis| [(axis, 0, 2), (axis - 3, 1, 2), (axis, 2, 1), (axis, 0, 0)]);
+        let weighed = pieces.zip(2..).map(|((axis, start, len), seed)| {
+            let piece = y.narrow(axis, start, len);
+            (&piece.square() * &Var::constant(Tensor::rand(piece.shape(), Key::new(seed)))).sum_all()
+        });
+        &weighed.fold(y.square().sum_all(), |a, b| &a + &b) + &y.sin().sum_all()
+    };
+    let padded = grad(&loss(), &[&x]).remove(0); // with a graph, each piece's gradient is padded
+    assert_close!(*loss().backward().of(&x), *padded.value(), 1e-6, 1e-6);
+    let checked = detect_anomaly(|| loss().backward()); // and where each gradient is looked at
+    assert_close!(*checked.of(&x), *padded.value(), 1e-6, 1e-6);
 }
 
 #[test]
