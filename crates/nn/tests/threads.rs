@@ -3,9 +3,10 @@
 use glassbox_autograd::Var;
 use glassbox_nn::optim::Adam;
 use glassbox_nn::{
-    BasicBlock, BatchNorm, Context, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dropout, Dropout2d, Embedding,
-    GroupNorm, InstanceNorm, LayerNorm, Linear, Module, Name, Param, ResnetBlock, ResnetBlockOptions, RmsNorm,
-    SpectralNorm, WeightNorm,
+    AttentionMasks, BasicBlock, BatchNorm, BlockSizes, Context, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d,
+    Dropout, Dropout2d, Embedding, GroupNorm, Gru, InstanceNorm, LayerNorm, LearnedPositions, Linear, Lstm, Module,
+    MultiHeadAttention, Name, Param, RecurrentOptions, ResnetBlock, ResnetBlockOptions, RmsNorm, RotaryPositions,
+    SpectralNorm, TransformerBlock, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions, WeightNorm,
 };
 use glassbox_tensor::parallel::{probe, with_serial_threshold};
 use glassbox_tensor::random::Key;
@@ -36,9 +37,22 @@ const KINDS: &[(&str, Run)] = &[
         train(&[300, 70], Embedding::new(100, 70, key()).with_padding(3), move |l, x, _| x * &l.forward(&ids))
     }),
     ("GroupNorm", || train(&[5, 40, 9, 11], GroupNorm::new(8, 40), |l, x, _| l.forward(x))),
+    ("Gru", || {
+        let options = RecurrentOptions { layers: 2, bidirectional: true, dropout: 0.2, ..Default::default() };
+        train(&[30, 4, 33], Gru::with(33, 40, options, key()), |l, x, ctx| l.forward(x, None, ctx).0)
+    }),
     ("InstanceNorm", || train(&[5, 40, 9, 11], InstanceNorm::new(40), |l, x, ctx| l.forward(x, ctx))),
     ("LayerNorm", || train(&[150, 130], LayerNorm::new([130]), |l, x, _| l.forward(x))),
+    ("LearnedPositions", || train(&[8, 70, 40], LearnedPositions::new(73, 40, key()), |l, x, _| l.forward(x, 3))),
     ("Linear", || train(&[150, 130], Linear::new(130, 140, key()), |l, x, _| l.forward(x))),
+    ("Lstm", || {
+        let options = RecurrentOptions { layers: 2, bidirectional: true, dropout: 0.2, ..Default::default() };
+        train(&[30, 4, 33], Lstm::with(33, 40, options, key()), |l, x, ctx| l.forward(x, None, ctx).0)
+    }),
+    ("MultiHeadAttention", || {
+        let attention = MultiHeadAttention::new(48, 6, key());
+        train(&[3, 70, 48], attention, |l, x, _| l.forward(x, AttentionMasks::CAUSAL))
+    }),
     ("ResnetBlock", || {
         let options = ResnetBlockOptions { groups: 4, dropout: 0.2, ..Default::default() };
         train(&[3, 16, 20, 21], ResnetBlock::with(16, 20, options, key()), |l, x, ctx| l.forward(x, None, ctx))
@@ -47,6 +61,24 @@ const KINDS: &[(&str, Run)] = &[
     ("SpectralNorm", || {
         let linear = Linear::new(130, 140, key());
         train(&[150, 130], SpectralNorm::new(linear, key()), |l, x, ctx| l.forward(x, ctx))
+    }),
+    ("TransformerBlock", || {
+        let sizes = BlockSizes { dim: 48, heads: 6, kv_heads: 2, head_dim: 8, feed_forward: 100 };
+        let rotary = RotaryPositions::new(70, 8);
+        let block = TransformerBlock::new(sizes, key());
+        train(&[3, 70, 48], block, move |l, x, _| l.forward(x, &rotary, AttentionMasks::CAUSAL))
+    }),
+    ("TransformerDecoderLayer", || {
+        let options = TransformerOptions { feed_forward: 100, ..Default::default() };
+        let memory = Var::constant(Tensor::randn([3, 50, 48], key().fold(9)));
+        let layer = TransformerDecoderLayer::with(48, 6, options, key());
+        let (causal, all) = (AttentionMasks::CAUSAL, AttentionMasks::NONE);
+        train(&[3, 70, 48], layer, move |l, x, ctx| l.forward(x, &memory, causal, all, ctx))
+    }),
+    ("TransformerEncoderLayer", || {
+        let options = TransformerOptions { feed_forward: 100, ..Default::default() };
+        let layer = TransformerEncoderLayer::with(48, 6, options, key());
+        train(&[3, 70, 48], layer, |l, x, ctx| l.forward(x, AttentionMasks::NONE, ctx))
     }),
     ("WeightNorm", || train(&[150, 130], WeightNorm::new(Linear::new(130, 140, key())), |l, x, _| l.forward(x))),
 ];

@@ -2,7 +2,7 @@
 """Loads what our layers saved into PyTorch's, strictly, and compares what ours computed in f32 with PyTorch's in f64.
 
     GLASSBOX_SAVE=FOLDER cargo test -p glassbox-nn --test pytorch -- --ignored save_for_pytorch
-    VENV/bin/python tools/torch/nn/loads_ours.py FOLDER layers
+    VENV/bin/python tools/torch/nn/loads_ours.py FOLDER layers sequences
 
 The words after the folder are the scripts beside this one whose cases are compared.
 """

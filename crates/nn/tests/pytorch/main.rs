@@ -4,3 +4,4 @@ mod fixture;
 mod layers;
 mod losses;
 mod optimisers;
+mod sequences;
