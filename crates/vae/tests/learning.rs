@@ -142,8 +142,8 @@ fn pixels_are_tossed_anew_for_every_step_and_the_same_in_every_evaluation() {
         assert!(x.iter().all(|&pixel| pixel == 0.0 || pixel == 1.0));
         ones.iter_mut().zip(x).for_each(|(ones, pixel)| *ones += f64::from(pixel));
     }
-    let mut chi2 = 0.0;
-    let mut free = 0.0;
+    let mut chi2 = 0.0f64;
+    let mut free = 0.0f64;
     for (&p, ones) in grey.iter().zip(ones) {
         let (p, n) = (f64::from(p), draws as f64);
         if p == 0.0 || p == 1.0 {
@@ -153,7 +153,7 @@ fn pixels_are_tossed_anew_for_every_step_and_the_same_in_every_evaluation() {
             free += 1.0;
         }
     }
-    assert!(free > 1000.0 && (chi2 - free).abs() < 6.0 * (2.0 * free as f64).sqrt(), "{chi2} of {free}");
+    assert!(free > 1000.0 && (chi2 - free).abs() < 6.0 * (2.0 * free).sqrt(), "{chi2} of {free}");
     assert_eq!(training.evaluate(), training.evaluate());
 }
 
