@@ -60,8 +60,8 @@ impl Losses {
         self.weighted(1.0)
     }
 
-    /// reconstruction + beta·kl, what a β-VAE minimises (Higgins et al. 2017, equation 4). Below 1 the code may say more, above
-    /// it is pressed towards the prior; only at 1 is it a bound.
+    /// reconstruction + beta·kl, what a β-VAE minimises (Higgins et al. 2017, equation 4). Below 1 the code may say more, and
+    /// it is no bound on −ln p(x) any more; above 1 the code is pressed towards the prior, and the bound is looser.
     pub fn weighted(&self, beta: f32) -> Var {
         match &self.kl {
             Some(kl) if beta == 1.0 => &self.reconstruction + kl,
