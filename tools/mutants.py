@@ -28,7 +28,7 @@ NOT_HERE = ("/x86/", "/aarch64/") if os.uname().machine not in ("x86_64", "aarch
 )
 SUITES = {
     "crates/tensor": [["-p", "glassbox-tensor", "--lib", "--tests"], ["-p", "glassbox-autograd", "--lib"]],
-    "crates/autograd": [["-p", "glassbox-autograd", "--lib", "--tests"]],
+    "crates/autograd": [["-p", "glassbox-autograd", "--lib"], ["-p", "glassbox-autograd", "--tests"]],
 }
 
 
