@@ -23,14 +23,16 @@ use std::cell::Cell;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The stream of the keys, and how many have been taken; none in evaluation.
-    training: Option<(Key, Cell<u64>)>,
+    /// The stream of the keys, and how many have been taken; none in evaluation. The count has a place of its own on the heap:
+    /// rustc 1.95 may give two contexts that begin alike one place on the stack, and then the second goes on where the first
+    /// ended (rust-lang/rust#155241).
+    training: Option<(Key, Box<Cell<u64>>)>,
 }
 
 impl Context {
     /// A forward pass of training, whose random numbers are functions of `key`.
     pub fn train(key: Key) -> Self {
-        Self { training: Some((key, Cell::new(0))) }
+        Self { training: Some((key, Box::new(Cell::new(0)))) }
     }
 
     /// A forward pass of evaluation or sampling: nothing is dropped, running statistics are used and not changed.
