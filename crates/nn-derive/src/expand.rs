@@ -187,7 +187,7 @@ mod tests {
                         a: Linear,
                     }
                 ),
-                "unknown attribute; `skip` and `name = \"…\"`",
+                "unknown attribute; `skip`, `flatten` and `name = \"…\"`",
             ),
             (
                 quote!(
