@@ -23,7 +23,7 @@
 //!
 //! The numbers bound the error in ULP: units in the last place of the exact result, 2⁻¹⁴⁹ at least. "Fused" is NEON,
 //! AVX2 and AVX-512, whose results are equal bit for bit; the scalar token rounds twice in `mul_add`. They were measured against
-//! f64 on the scalar token, AVX2 and AVX-512: at all 2³² inputs but for [`softplus`], the sine of [`sin_cos_turns`] and [`ndtr`] on the
+//! f64 on the scalar token, AVX2 and AVX-512: at all 2³² inputs but for the sine of [`sin_cos_turns`] and [`ndtr`] on the
 //! fused tokens, which are at every 509th; powers along one cut and at random pairs; on NEON, which was emulated, at every 8191st. `cargo test --release -- --ignored exhaustive` does it again, `… exhaustive::erf` for one function;
 //! docs/results/proof.md has what was found.
 //!
