@@ -18,6 +18,12 @@ pub fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{document:#}\n"))
 }
 
+/// Writes a sentence to standard error, beside what the command does.
+pub fn note(sentence: &str) {
+    // If standard error is closed there is nobody to tell.
+    let _ = writeln!(io::stderr(), "glassbox: {sentence}");
+}
+
 /// Rows of cells as text with aligned columns; `right` says which columns are numbers. No spaces at line ends.
 pub fn table(rows: &[Vec<String>], right: &[bool]) -> String {
     let mut widths = vec![0; right.len()];

@@ -1,5 +1,6 @@
 //! What can keep a run from starting, going on or being read, in sentences that name the file and the remedy.
 
+use crate::manifest::Damage;
 use glassbox_data::DataError;
 use std::error::Error as StdError;
 use std::io;
@@ -53,6 +54,20 @@ pub enum TrainError {
         /// The run.
         path: PathBuf,
     },
+
+    /// A checkpoint which is not as it was written.
+    #[error(
+        "{0}; `glassbox train --resume` goes on from the last checkpoint that is whole, and to read that one, remove the \
+             folder of this checkpoint"
+    )]
+    DamagedCheckpoint(Damage),
+
+    /// A run none of whose checkpoints is as it was written.
+    #[error(
+        "{0}; no other checkpoint of this run is whole, so put that file back from a copy, or start the run anew with \
+             another --out"
+    )]
+    NoWholeCheckpoint(Damage),
 
     /// A file of a run which doesn't say what it must.
     #[error("{}: {problem}", path.display())]

@@ -3,16 +3,18 @@
 //! ```text
 //! config.toml                 all that is needed to run it again
 //! metrics.jsonl               one JSON object for each step
-//! checkpoints/step-N/         parameters and optimiser (safetensors), state.json
+//! checkpoints/step-N/         parameters and optimiser (safetensors), state.json, manifest.json with checksums
 //! samples/step-N.png          what the model made after N steps
 //! evaluation.json             held-out metrics of the last checkpoint
 //! report.html                 all of it to look at, in one file
 //! ```
 //!
 //! A checkpoint is written under a temporary name, synced to the disk and renamed, so that a kill at any moment leaves a
-//! run that can go on: what is called `step-N` is whole.
+//! run that can go on: what is called `step-N` was whole when it got its name. Whether it still is, its manifest tells when it is
+//! read; one that isn't is set aside as `step-N.damaged` by the next sitting, which goes on from the one before it.
 
 use crate::error::TrainError;
+use crate::manifest::{self, Damage, MANIFEST, Verdict};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -137,6 +139,44 @@ impl RunDir {
         last.ok_or_else(|| TrainError::NoCheckpoint { path: self.path.clone() })
     }
 
+    /// Compares the checkpoint with its manifest.
+    ///
+    /// # Errors
+    /// If something in it cannot be read. Damage is no error here.
+    pub(crate) fn verify_checkpoint(&self, step: u64) -> Result<Verdict, TrainError> {
+        let folder = self.checkpoint_path(step);
+        manifest::verify(&folder).map_err(|e| io_error(&folder, "read", e))
+    }
+
+    /// The last checkpoint that isn't damaged, and what is wrong with those after it.
+    ///
+    /// # Errors
+    /// If there is none, or something cannot be read.
+    pub(crate) fn last_whole_checkpoint(&self) -> Result<WholeCheckpoint, TrainError> {
+        let mut damaged = Vec::new();
+        for step in self.checkpoints()?.into_iter().rev() {
+            match self.verify_checkpoint(step)? {
+                Verdict::Damaged(damage) => damaged.push((step, damage)),
+                verdict => return Ok(WholeCheckpoint { step, checked: verdict == Verdict::Whole, damaged }),
+            }
+        }
+        Err(match damaged.into_iter().next() {
+            Some((_, damage)) => TrainError::NoWholeCheckpoint(damage),
+            None => TrainError::NoCheckpoint { path: self.path.clone() },
+        })
+    }
+
+    /// Gives a damaged checkpoint another name, `step-N.damaged`, under which nothing reads or removes it.
+    ///
+    /// # Errors
+    /// If that cannot be done.
+    pub(crate) fn set_aside(&self, step: u64) -> Result<PathBuf, TrainError> {
+        let path = self.checkpoint_path(step);
+        let aside = RunDir::next_free(&self.checkpoints_path().join(format!("step-{step}.damaged")));
+        fs::rename(&path, &aside).map_err(|e| io_error(&path, "rename", e))?;
+        Ok(aside)
+    }
+
     /// Writes `checkpoints/step-N` by calling `write` with an empty folder, and removes all but the last two checkpoints.
     /// If that checkpoint is there already, nothing is done: equal steps have equal bits.
     ///
@@ -179,9 +219,10 @@ impl RunDir {
         Ok(temporary)
     }
 
-    /// Syncs every file, then the folder, gives it its name, and syncs that.
+    /// Adds the manifest, syncs every file, then the folder, gives it its name, and syncs that.
     fn publish_checkpoint(&self, temporary: &Path, step: u64) -> Result<(), TrainError> {
         let cannot = |source| io_error(temporary, "write", source);
+        manifest::describe(temporary).and_then(|text| fs::write(temporary.join(MANIFEST), text)).map_err(cannot)?;
         for entry in fs::read_dir(temporary).map_err(cannot)? {
             File::open(entry.map_err(cannot)?.path()).and_then(|f| f.sync_all()).map_err(cannot)?;
         }
@@ -197,6 +238,17 @@ impl RunDir {
             .and_then(|()| fs::remove_dir_all(&temporary))
             .map_err(|e| io_error(&path, "remove", e))
     }
+}
+
+/// Where a run can go on.
+#[derive(Debug)]
+pub(crate) struct WholeCheckpoint {
+    /// The step.
+    pub(crate) step: u64,
+    /// Whether there was a manifest to compare it with.
+    pub(crate) checked: bool,
+    /// The checkpoints after it, the last first, with the first thing that is wrong with each.
+    pub(crate) damaged: Vec<(u64, Damage)>,
 }
 
 /// Makes a folder that is to be written to, with those above it. An empty one that is there already will do.

@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::experiment::{Experiment, Preset};
+use crate::manifest::Verdict;
 use crate::metrics::{Metrics, MetricsLog, Record};
 use crate::progress::{Progress, Show};
 use crate::report;
@@ -70,6 +71,9 @@ pub struct Trained {
     pub step: u64,
     /// The model.
     pub experiment: Box<dyn Experiment>,
+    /// What a person should know about how it was opened, in sentences: a checkpoint that was damaged and passed over, or one
+    /// that could not be checked.
+    pub warnings: Vec<String>,
     state: State,
 }
 
@@ -91,13 +95,36 @@ impl Trained {
     /// If it is not a run, has no checkpoint, or if something in it, or its data set, is missing or damaged.
     pub fn open(path: &Path, presets: &[&'static Preset]) -> Result<Trained, TrainError> {
         let dir = RunDir::open(path)?;
-        let config = RunConfig::from_toml(&dir.config_path(), &read_text(&dir.config_path())?, presets)?;
-        let step = dir.last_checkpoint()?;
+        let config = read_config(&dir, presets)?;
+        loop {
+            let step = dir.last_checkpoint()?;
+            let opened = Trained::read(&dir, &config, step);
+            // A sitting that goes on at the same time may have replaced the checkpoint by a later one.
+            if opened.is_ok() || dir.last_checkpoint()? == step {
+                return opened;
+            }
+        }
+    }
+
+    fn read(dir: &RunDir, config: &RunConfig, step: u64) -> Result<Trained, TrainError> {
+        let checked = match dir.verify_checkpoint(step)? {
+            Verdict::Whole => true,
+            Verdict::Unchecked => false,
+            Verdict::Damaged(damage) => return Err(TrainError::DamagedCheckpoint(damage)),
+        };
+        let mut run = Trained::load(dir, config, step)?;
+        if !checked {
+            run.warnings.push(unchecked(dir, step));
+        }
+        Ok(run)
+    }
+
+    fn load(dir: &RunDir, config: &RunConfig, step: u64) -> Result<Trained, TrainError> {
         let folder = dir.checkpoint_path(step);
         let state = read_state(&folder.join("state.json"), step, config.seed)?;
-        let mut experiment = (config.preset().build)(&config, glassbox_data::open(&config.data)?)?;
+        let mut experiment = (config.preset().build)(config, glassbox_data::open(&config.data)?)?;
         experiment.load(&folder)?;
-        Ok(Trained { dir, config, step, experiment, state })
+        Ok(Trained { dir: dir.clone(), config: config.clone(), step, experiment, warnings: Vec::new(), state })
     }
 }
 
@@ -123,16 +150,32 @@ impl Runner {
         write_atomically(&dir.config_path(), text.as_bytes())?;
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
-        Ok(Runner { run: Trained { dir, config, step: 0, experiment, state }, log })
+        Ok(Runner { run: Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state }, log })
     }
 
-    /// Goes on with a run from its last checkpoint. What was noted beyond it is cut.
+    /// Goes on with a run from its last checkpoint that is whole; [`Trained::warnings`] say which were not. What was noted
+    /// beyond it is cut.
     ///
     /// # Errors
-    /// As [`Trained::open`], and if `metrics.jsonl` is damaged.
+    /// As [`Trained::open`], but for damage only if no checkpoint is whole, and if `metrics.jsonl` is damaged.
     pub fn resume(path: &Path, presets: &[&'static Preset]) -> Result<Runner, TrainError> {
-        let run = Trained::open(path, presets)?;
-        let log = MetricsLog::open_at(&run.dir.metrics_path(), run.step)?;
+        let dir = RunDir::open(path)?;
+        let config = read_config(&dir, presets)?;
+        let whole = dir.last_whole_checkpoint()?;
+        let mut run = Trained::load(&dir, &config, whole.step)?;
+        let log = MetricsLog::open_at(&dir.metrics_path(), run.step)?;
+        // Only now is it certain that the run goes on.
+        for (step, damage) in whole.damaged {
+            let aside = dir.set_aside(step)?;
+            run.warnings.push(format!(
+                "{damage}; this checkpoint is kept as {} and not used, and the run goes on from step {}",
+                aside.display(),
+                run.step
+            ));
+        }
+        if !whole.checked {
+            run.warnings.push(unchecked(&dir, run.step));
+        }
         Ok(Runner { run, log })
     }
 
@@ -261,6 +304,16 @@ fn absolute(spec: &str) -> String {
     let named = glassbox_data::catalogue().iter().any(|e| e.name == spec);
     let path = if named { None } else { fs::canonicalize(spec).ok() };
     path.and_then(|p| p.to_str().map(str::to_string)).unwrap_or_else(|| spec.to_string())
+}
+
+fn read_config(dir: &RunDir, presets: &[&'static Preset]) -> Result<RunConfig, TrainError> {
+    RunConfig::from_toml(&dir.config_path(), &read_text(&dir.config_path())?, presets)
+}
+
+/// A checkpoint without a manifest is accepted: nothing shows that it is damaged, and there is nothing to go on from else.
+fn unchecked(dir: &RunDir, step: u64) -> String {
+    let folder = dir.checkpoint_path(step);
+    format!("{}: has no manifest.json, so that damage to its files would not be noticed", folder.display())
 }
 
 fn read_text(path: &Path) -> Result<String, TrainError> {

@@ -252,3 +252,71 @@ fn what_is_damaged_is_named_with_a_remedy() {
     fs::remove_file(run.join("config.toml")).unwrap();
     assert!(open().contains("not a run: config.toml is missing"), "{}", open());
 }
+
+/// Puts one wrong byte into a file.
+fn spoil(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_the_run_goes_on_from_the_one_before_it() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, damaged) = (parent.path().join("whole"), parent.path().join("damaged"));
+    start(&whole, &[]).train(&until(12), Show::Nothing).unwrap();
+    start(&damaged, &[]).train(&until(10), Show::Nothing).unwrap();
+    spoil(&damaged.join("checkpoints/step-10/weights.bin"));
+    let spoilt = weights(&damaged, 10);
+
+    // A reader is told, and changes nothing.
+    let error = Trained::open(&damaged, &[&MEAN]).err().unwrap();
+    assert!(matches!(error, TrainError::DamagedCheckpoint(_)), "{error}");
+    assert!(error.to_string().contains("weights.bin: is damaged: its SHA-256") && error.is_mistake(), "{error}");
+    assert!(damaged.join("checkpoints/step-10").is_dir());
+
+    let mut runner = Runner::resume(&damaged, &[&MEAN]).unwrap();
+    assert_eq!(runner.run_so_far().step, 5);
+    let [warning] = &runner.run_so_far().warnings[..] else { panic!("not one warning") };
+    for part in ["weights.bin: is damaged", "step-10.damaged and not used", "goes on from step 5"] {
+        assert!(warning.contains(part), "{warning}");
+    }
+    runner.train(&until(12), Show::Nothing).unwrap();
+    assert_eq!(timeless(&whole), timeless(&damaged));
+    assert_eq!(weights(&whole, 12), weights(&damaged, 12));
+    assert_eq!(fs::read(damaged.join("checkpoints/step-10.damaged/weights.bin")).unwrap(), spoilt, "nothing is lost");
+}
+
+#[test]
+fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    start(&run, &[]).train(&until(10), Show::Nothing).unwrap();
+    spoil(&run.join("checkpoints/step-5/weights.bin"));
+    fs::remove_file(run.join("checkpoints/step-10/state.json")).unwrap();
+    let error = Runner::resume(&run, &[&MEAN]).err().unwrap();
+    assert!(matches!(error, TrainError::NoWholeCheckpoint(_)), "{error}");
+    for part in ["step-10/state.json: is missing", "no other checkpoint of this run is whole", "--out"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    assert!(run.join("checkpoints/step-5").is_dir() && run.join("checkpoints/step-10").is_dir());
+    assert_eq!(timeless(&run).len(), 10);
+}
+
+#[test]
+fn a_checkpoint_without_a_manifest_is_read_with_a_warning() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    assert_eq!(Trained::open(&run, &[&MEAN]).unwrap().warnings, [""; 0]);
+    fs::remove_file(run.join("checkpoints/step-6/manifest.json")).unwrap();
+    let read = Trained::open(&run, &[&MEAN]).unwrap();
+    assert_eq!(read.step, 6);
+    assert!(
+        read.warnings.len() == 1 && read.warnings[0].contains("step-6: has no manifest.json"),
+        "{:?}",
+        read.warnings
+    );
+    assert_eq!(Runner::resume(&run, &[&MEAN]).unwrap().run_so_far().warnings, read.warnings);
+}

@@ -12,6 +12,7 @@ mod train;
 
 use crate::cli::Command;
 use crate::failure::Failure;
+use crate::output;
 use anyhow::Context;
 use glassbox_tensor::simd::Isa;
 use glassbox_train::{Trained, nearest};
@@ -44,7 +45,14 @@ fn start_threads(threads: Option<usize>) -> Result<(), Failure> {
 /// Opens a run's last checkpoint, to read.
 fn open_run(run: &Path) -> Result<Trained, Failure> {
     check_is_one_run(run)?;
-    Ok(Trained::open(run, PRESETS)?)
+    let run = Trained::open(run, PRESETS)?;
+    warn(&run);
+    Ok(run)
+}
+
+/// Says what a person should know about how a run was opened.
+fn warn(run: &Trained) {
+    run.warnings.iter().for_each(|warning| output::note(warning));
 }
 
 /// `glassbox train vae` makes a folder with two runs in it; whoever names the folder means one of them.

@@ -51,6 +51,7 @@ fn apply(options: &Train, config: &mut RunConfig) -> Result<(), Failure> {
 fn resume(run: &Path, steps: Option<u64>) -> Result<(), Failure> {
     super::check_is_one_run(run)?;
     let mut runner = Runner::resume(run, PRESETS)?;
+    super::warn(runner.run_so_far());
     let outcome = runner.train(&limits(steps, None)?, Show::Auto)?;
     print(&describe(run, &outcome))
 }
