@@ -55,6 +55,17 @@ pub enum TrainError {
         path: PathBuf,
     },
 
+    /// A run that is being trained.
+    #[error(
+        "{}: is being trained by {holder}; wait until it ends, or train another run with --out", path.display()
+    )]
+    Locked {
+        /// The run.
+        path: PathBuf,
+        /// Who trains it, and for how long now.
+        holder: String,
+    },
+
     /// A checkpoint which is not as it was written.
     #[error(
         "{0}; `glassbox train --resume` goes on from the last checkpoint that is whole, and to read that one, remove the \

@@ -11,6 +11,7 @@ mod curves;
 mod error;
 mod experiment;
 mod interrupt;
+mod lock;
 mod manifest;
 mod metrics;
 mod page;

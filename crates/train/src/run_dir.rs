@@ -7,13 +7,18 @@
 //! samples/step-N.png          what the model made after N steps
 //! evaluation.json             held-out metrics of the last checkpoint
 //! report.html                 all of it to look at, in one file
+//! lock                        held by the process that trains it
 //! ```
+//!
+//! A folder is a run once it has `config.toml`, which is written last of what a new run needs: a kill before that leaves a
+//! folder in which the same command starts again, and a kill at any later moment a run that can go on.
 //!
 //! A checkpoint is written under a temporary name, synced to the disk and renamed, so that a kill at any moment leaves a
 //! run that can go on: what is called `step-N` was whole when it got its name. Whether it still is, its manifest tells when it is
 //! read; one that isn't is set aside as `step-N.damaged` by the next sitting, which goes on from the one before it.
 
 use crate::error::TrainError;
+use crate::lock::{LOCK, Lock};
 use crate::manifest::{self, Damage, MANIFEST, Verdict};
 use std::fs::{self, File};
 use std::io;
@@ -29,17 +34,81 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the directory of a new run. An empty one that is there already will do.
+    /// Makes the directory of a new run, and takes its lock. An empty one that is there already will do, and so will one
+    /// whose start was killed before there was a run.
     ///
     /// # Errors
-    /// If something is there already, or if the directory cannot be made or written to.
-    pub fn create(path: &Path) -> Result<RunDir, TrainError> {
-        claim_folder(path)?;
+    /// If something else is there already, or if the directory cannot be made or written to.
+    pub(crate) fn create(path: &Path) -> Result<(RunDir, Lock), TrainError> {
+        let cannot = |source| TrainError::CannotCreate { path: path.to_path_buf(), source };
         let dir = RunDir { path: path.to_path_buf() };
-        for folder in [dir.checkpoints_path(), dir.samples_path()] {
-            fs::create_dir(&folder).map_err(|source| TrainError::CannotCreate { path: path.to_path_buf(), source })?;
+        match claim_folder(path) {
+            Err(TrainError::Occupied { .. }) if dir.is_unfinished_start().map_err(cannot)? => {}
+            claimed => claimed?,
         }
-        Ok(dir)
+        let lock = Lock::take(path).map_err(|e| match e {
+            TrainError::Io { source, .. } => cannot(source),
+            other => other,
+        })?;
+        // What another process did between the look and the lock: its run is no folder to start in.
+        if dir.config_path().exists() {
+            return Err(TrainError::Occupied { path: path.to_path_buf() });
+        }
+        for folder in [dir.checkpoints_path(), dir.samples_path()] {
+            fs::create_dir_all(&folder).map_err(cannot)?;
+        }
+        let untrained = dir.checkpoint_path(0);
+        if untrained.exists() {
+            fs::remove_dir_all(untrained).map_err(cannot)?;
+        }
+        dir.remove_leftovers()?;
+        Ok((dir, lock))
+    }
+
+    /// Whether the folder has nothing but what the start of a run leaves that is killed before `config.toml` is there.
+    fn is_unfinished_start(&self) -> io::Result<bool> {
+        let names = |folder: &Path| -> io::Result<Vec<String>> {
+            fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        };
+        if !self.path.join(LOCK).is_file() {
+            return Ok(false);
+        }
+        for name in names(&self.path)? {
+            let ours = match name.as_str() {
+                LOCK | "metrics.jsonl" => true,
+                "samples" => names(&self.samples_path())?.is_empty(),
+                "checkpoints" => {
+                    names(&self.checkpoints_path())?.iter().all(|name| name == "step-0" || name == ".step-0.tmp")
+                }
+                other => is_leftover(other, ".config.toml."),
+            };
+            if !ours {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes the files that a kill left half written under names of their own. Who calls it holds the lock; pictures that
+    /// other processes may be writing are let be.
+    ///
+    /// # Errors
+    /// If that cannot be done.
+    pub(crate) fn remove_leftovers(&self) -> Result<(), TrainError> {
+        for (folder, prefix) in [(self.path.clone(), "."), (self.samples_path(), ".step-")] {
+            let cannot = |source| io_error(&folder, "read", source);
+            let entries = match fs::read_dir(&folder) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(cannot)?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(cannot)?;
+                if is_leftover(&entry.file_name().to_string_lossy(), prefix) {
+                    fs::remove_file(entry.path()).map_err(|e| io_error(&entry.path(), "remove", e))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The directory of a run that was started before.
@@ -177,7 +246,8 @@ impl RunDir {
         Ok(aside)
     }
 
-    /// Writes `checkpoints/step-N` by calling `write` with an empty folder, and removes all but the last two checkpoints.
+    /// Writes `checkpoints/step-N` by calling `write` with an empty folder, and removes all but the last two checkpoints, and
+    /// that of step 0 as soon as there is another: nothing was learned by then.
     /// If that checkpoint is there already, nothing is done: equal steps have equal bits.
     ///
     /// # Errors
@@ -197,8 +267,11 @@ impl RunDir {
             outcome?;
         }
         let steps = self.checkpoints()?;
-        for &old in &steps[..steps.len().saturating_sub(KEPT)] {
-            self.remove_checkpoint(old)?;
+        for (i, &old) in steps.iter().enumerate() {
+            let younger = steps.len() - 1 - i;
+            if younger >= KEPT || old == 0 && younger > 0 {
+                self.remove_checkpoint(old)?;
+            }
         }
         Ok(())
     }
@@ -268,6 +341,11 @@ pub fn claim_folder(path: &Path) -> Result<(), TrainError> {
     }
 }
 
+/// Whether it is the name of a file which [`write_atomically`](glassbox_data::files::write_atomically) hasn't renamed yet.
+fn is_leftover(name: &str, prefix: &str) -> bool {
+    name.starts_with(prefix) && name.ends_with(".tmp")
+}
+
 fn io_error(path: &Path, doing: &'static str, source: io::Error) -> TrainError {
     TrainError::Io { path: path.to_path_buf(), doing, source }
 }
@@ -301,7 +379,7 @@ mod tests {
 
     fn new_run() -> (tempfile::TempDir, RunDir) {
         let parent = tempfile::tempdir().unwrap();
-        let dir = RunDir::create(&parent.path().join("a/run")).unwrap();
+        let (dir, _lock) = RunDir::create(&parent.path().join("a/run")).unwrap();
         (parent, dir)
     }
 
@@ -323,6 +401,39 @@ mod tests {
         }
         assert_eq!(fs::read_to_string(full.join("mine.txt")).unwrap(), "kept");
         assert_eq!(fs::read_to_string(file).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_start_that_was_killed_before_there_was_a_run_is_started_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        let (dir, lock) = RunDir::create(&path).unwrap();
+        dir.write_checkpoint(0, write).unwrap();
+        fs::write(dir.metrics_path(), "").unwrap();
+        fs::write(path.join(".config.toml.7-0.tmp"), "preset").unwrap();
+        assert!(matches!(RunDir::create(&path), Err(TrainError::Locked { .. })), "it may still be starting");
+        drop(lock);
+        let (dir, lock) = RunDir::create(&path).unwrap();
+        assert_eq!(dir.checkpoints().unwrap(), [0; 0]);
+        assert!(!path.join(".config.toml.7-0.tmp").exists());
+        drop(lock);
+
+        // Anything else in it is someone's, and a run is a run.
+        for name in ["mine.txt", "config.toml", "samples/mine.png", "checkpoints/step-1"] {
+            fs::write(path.join(name), "kept").unwrap();
+            assert!(matches!(RunDir::create(&path), Err(TrainError::Occupied { .. })), "{name}");
+            assert_eq!(fs::read_to_string(path.join(name)).unwrap(), "kept");
+            fs::remove_file(path.join(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_untrained_model_is_kept_until_there_is_another_checkpoint() {
+        let (_parent, dir) = new_run();
+        for (step, left) in [(0, &[0][..]), (5, &[5]), (10, &[5, 10])] {
+            dir.write_checkpoint(step, write).unwrap();
+            assert_eq!(dir.checkpoints().unwrap(), left);
+        }
     }
 
     #[test]

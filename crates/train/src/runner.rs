@@ -3,6 +3,7 @@
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::experiment::{Experiment, Preset};
+use crate::lock::Lock;
 use crate::manifest::Verdict;
 use crate::metrics::{Metrics, MetricsLog, Record};
 use crate::progress::{Progress, Show};
@@ -132,11 +133,13 @@ impl Trained {
 pub struct Runner {
     run: Trained,
     log: MetricsLog,
+    /// Held as long as this lives.
+    _lock: Lock,
 }
 
 impl Runner {
     /// Starts a run in a new directory. The data set and the model come first, so that a mistake in them leaves no
-    /// directory behind.
+    /// directory behind; the configuration comes last, when there is a checkpoint, of the untrained model, to go on from.
     ///
     /// # Errors
     /// If the data set or a setting doesn't fit, or the directory isn't free.
@@ -146,25 +149,31 @@ impl Runner {
         config.fix_horizon(data.train.len());
         let text = config.to_toml()?;
         let experiment = (config.preset().build)(&config, data)?;
-        let dir = RunDir::create(out)?;
-        write_atomically(&dir.config_path(), text.as_bytes())?;
+        let (dir, lock) = RunDir::create(out)?;
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
-        Ok(Runner { run: Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state }, log })
+        let run = Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state };
+        let runner = Runner { run, log, _lock: lock };
+        runner.save()?;
+        write_atomically(&runner.run.dir.config_path(), text.as_bytes())?;
+        Ok(runner)
     }
 
     /// Goes on with a run from its last checkpoint that is whole; [`Trained::warnings`] say which were not. What was noted
     /// beyond it is cut.
     ///
     /// # Errors
-    /// As [`Trained::open`], but for damage only if no checkpoint is whole, and if `metrics.jsonl` is damaged.
+    /// As [`Trained::open`], but for damage only if no checkpoint is whole; if `metrics.jsonl` is damaged; and if the run is
+    /// being trained already.
     pub fn resume(path: &Path, presets: &[&'static Preset]) -> Result<Runner, TrainError> {
         let dir = RunDir::open(path)?;
         let config = read_config(&dir, presets)?;
+        let lock = Lock::take(path)?;
         let whole = dir.last_whole_checkpoint()?;
         let mut run = Trained::load(&dir, &config, whole.step)?;
         let log = MetricsLog::open_at(&dir.metrics_path(), run.step)?;
         // Only now is it certain that the run goes on.
+        dir.remove_leftovers()?;
         for (step, damage) in whole.damaged {
             let aside = dir.set_aside(step)?;
             run.warnings.push(format!(
@@ -176,7 +185,7 @@ impl Runner {
         if !whole.checked {
             run.warnings.push(unchecked(&dir, run.step));
         }
-        Ok(Runner { run, log })
+        Ok(Runner { run, log, _lock: lock })
     }
 
     /// The run as it stands.
@@ -184,14 +193,15 @@ impl Runner {
         &self.run
     }
 
-    /// Trains until a limit is reached, and leaves a checkpoint, pictures, an evaluation and a report.
+    /// Trains until a limit is reached, and leaves a checkpoint, pictures, a report and an evaluation. If the steps are all
+    /// taken and only what comes after them is not there, because a kill came between, it is done now.
     ///
     /// # Errors
     /// If there is no step left to take, if a loss is not finite (nothing of that step is kept), or if something cannot
     /// be written.
     pub fn train(&mut self, limits: &Limits<'_>, show: Show) -> Result<Outcome, TrainError> {
         let end = limits.end.unwrap_or(self.run.config.horizon());
-        if end <= self.run.step {
+        if end < self.run.step || end == self.run.step && self.is_concluded() {
             return Err(TrainError::Contradiction(format!(
                 "{}: this run has taken {} steps already; --steps counts from the start of the run, so give more than that",
                 self.run.dir.path().display(),
@@ -254,14 +264,22 @@ impl Runner {
         })
     }
 
+    /// Whether a sitting that ended at this step did all that it had to do.
+    fn is_concluded(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Concluded {
+            step: u64,
+        }
+        let text = fs::read(self.run.dir.evaluation_path()).unwrap_or_default();
+        serde_json::from_slice(&text).is_ok_and(|Concluded { step }| step == self.run.step)
+    }
+
     fn conclude(&mut self, ending: Ending, clock: &Clock) -> Result<Outcome, TrainError> {
         self.run.state.seconds = clock.run();
         self.save()?;
         let run = &self.run;
         let evaluation = run.experiment.evaluate();
         let (step, seconds) = (run.step, run.state.seconds);
-        let line = serde_json::to_vec(&Evaluation { step, metrics: evaluation.clone() }).expect("numbers are JSON");
-        write_atomically(&run.dir.evaluation_path(), &line)?;
         write_png(&run.dir.sample_path(step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
         let mut pictures = Vec::new();
         let shown = run.experiment.pictures();
@@ -271,6 +289,9 @@ impl Runner {
             pictures.push(path);
         }
         report::write(run, &shown, &evaluation, seconds)?;
+        // Last, for it tells that all of this is there: see is_concluded.
+        let line = serde_json::to_vec(&Evaluation { step, metrics: evaluation.clone() }).expect("numbers are JSON");
+        write_atomically(&run.dir.evaluation_path(), &line)?;
         Ok(Outcome { step, ending, evaluation, seconds, pictures, report: run.dir.report_path() })
     }
 }

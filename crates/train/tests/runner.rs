@@ -320,3 +320,47 @@ fn a_checkpoint_without_a_manifest_is_read_with_a_warning() {
     );
     assert_eq!(Runner::resume(&run, &[&MEAN]).unwrap().run_so_far().warnings, read.warnings);
 }
+
+#[test]
+fn a_run_that_is_killed_before_its_first_checkpoint_goes_on_from_the_start() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
+    start(&whole, &[]).train(&until(6), Show::Nothing).unwrap();
+    start(&killed, &["nan_at=4"]).train(&until(6), Show::Nothing).unwrap_err();
+    let config = fs::read_to_string(killed.join("config.toml")).unwrap();
+    fs::write(killed.join("config.toml"), config.replace("nan_at = 4", "nan_at = 0")).unwrap();
+    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap();
+    assert_eq!(timeless(&whole), timeless(&killed));
+    assert_eq!(weights(&whole, 6), weights(&killed, 6));
+}
+
+#[test]
+fn a_kill_after_the_last_step_loses_neither_report_nor_evaluation() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    let evaluation = fs::read(run.join("evaluation.json")).unwrap();
+    for name in ["evaluation.json", "report.html", "samples/step-6.png"] {
+        fs::remove_file(run.join(name)).unwrap();
+    }
+    fs::write(run.join(".report.html.7-0.tmp"), "<html>").unwrap();
+    Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap();
+    assert_eq!(fs::read(run.join("evaluation.json")).unwrap(), evaluation);
+    assert!(run.join("report.html").is_file() && run.join("samples/step-6.png").is_file());
+    assert!(!run.join(".report.html.7-0.tmp").exists());
+    assert_eq!(timeless(&run).len(), 6);
+}
+
+#[test]
+fn a_run_that_is_being_trained_can_be_read_and_not_trained() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    let mut first = start(&run, &[]);
+    first.train(&until(6), Show::Nothing).unwrap();
+    let error = Runner::resume(&run, &[&MEAN]).err().unwrap();
+    assert!(matches!(error, TrainError::Locked { .. }), "{error}");
+    assert_eq!(Trained::open(&run, &[&MEAN]).unwrap().step, 6);
+    first.train(&until(7), Show::Nothing).unwrap();
+    drop(first);
+    assert_eq!(Runner::resume(&run, &[&MEAN]).unwrap().run_so_far().step, 7);
+}

@@ -4,3 +4,4 @@ mod bad_input;
 mod commands;
 mod damage;
 mod place;
+mod two_processes;
