@@ -3,5 +3,6 @@
 mod bad_input;
 mod commands;
 mod damage;
+mod killed;
 mod place;
 mod two_processes;
