@@ -73,6 +73,9 @@ pub struct Train {
     /// Threads to compute with; the result doesn't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
+    /// Checkpoints that are kept, the last ones; the best on held-out data is kept besides [default: 2]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = checkpoints)]
+    pub keep: Option<usize>,
     /// Change one key of the configuration; `glassbox explain PRESET` shows the keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -253,9 +256,15 @@ fn minutes(text: &str) -> Result<f64, String> {
 const MOST_THREADS: u64 = 1024;
 /// More pictures than this are no longer looked at, and one PNG of them would be 50 MB.
 const MOST_PICTURES: u64 = 4096;
+/// More checkpoints than this are more than any run writes.
+const MOST_CHECKPOINTS: u64 = 1_000_000;
 
 fn threads(text: &str) -> Result<usize, String> {
     whole(text, 1, MOST_THREADS).map(|n| n as usize)
+}
+
+fn checkpoints(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_CHECKPOINTS).map(|n| n as usize)
 }
 
 fn pictures(text: &str) -> Result<usize, String> {
@@ -307,6 +316,7 @@ mod tests {
             ("train vae --steps", "--steps needs a value; add --help to see what there is"),
             ("train vae --seed 1 --seed 2", "--seed is there twice; give it once"),
             ("train vae --threads 0", "--threads can't be \"0\": give a whole number from 1 to 1024"),
+            ("train vae --keep 0", "--keep can't be \"0\": give a whole number from 1 to 1000000"),
             ("train vae --steps -3", "--steps can't be \"-3\": give a whole number, at least 1"),
             ("train vae --resume runs/x", "PRESET can't go together with --resume; leave one of them out"),
             ("bench --json=3", "--json takes no value, and got \"3\""),

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod best;
 mod config;
 mod curves;
 mod error;

@@ -4,6 +4,7 @@
 //! config.toml                 all that is needed to run it again
 //! metrics.jsonl               one JSON object for each step
 //! checkpoints/step-N/         parameters and optimiser (safetensors), state.json, manifest.json with checksums
+//! checkpoints/best.json       which of them has the least held-out loss
 //! samples/step-N.png          what the model made after N steps
 //! evaluation.json             held-out metrics of the last checkpoint
 //! report.html                 all of it to look at, in one file
@@ -24,8 +25,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many checkpoints are kept: the last, and the one before it in case that the disk damages the last.
-const KEPT: usize = 2;
+/// How many checkpoints are kept unless something else is asked for: the last, and the one before it in case that the disk
+/// damages the last.
+pub(crate) const KEPT: usize = 2;
 
 /// The directory of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +177,11 @@ impl RunDir {
         self.checkpoints_path().join(format!("step-{step}"))
     }
 
+    /// `checkpoints/best.json`.
+    pub fn best_path(&self) -> PathBuf {
+        self.checkpoints_path().join("best.json")
+    }
+
     fn samples_path(&self) -> PathBuf {
         self.path.join("samples")
     }
@@ -246,9 +253,8 @@ impl RunDir {
         Ok(aside)
     }
 
-    /// Writes `checkpoints/step-N` by calling `write` with an empty folder, and removes all but the last two checkpoints, and
-    /// that of step 0 as soon as there is another: nothing was learned by then.
-    /// If that checkpoint is there already, nothing is done: equal steps have equal bits.
+    /// Writes `checkpoints/step-N` by calling `write` with an empty folder. If that checkpoint is there already, nothing is
+    /// done: equal steps have equal bits.
     ///
     /// # Errors
     /// If `write` fails or the disk does; no checkpoint of that name is there then.
@@ -266,10 +272,19 @@ impl RunDir {
             }
             outcome?;
         }
+        Ok(())
+    }
+
+    /// Removes all checkpoints but the last `keep` and the one of step `best`, and that of step 0 as soon as there is
+    /// another: nothing was learned by then.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub(crate) fn prune(&self, keep: usize, best: Option<u64>) -> Result<(), TrainError> {
         let steps = self.checkpoints()?;
         for (i, &old) in steps.iter().enumerate() {
             let younger = steps.len() - 1 - i;
-            if younger >= KEPT || old == 0 && younger > 0 {
+            if old == 0 && younger > 0 || younger >= keep && Some(old) != best {
                 self.remove_checkpoint(old)?;
             }
         }
@@ -284,7 +299,8 @@ impl RunDir {
         for entry in fs::read_dir(&folder).map_err(cannot)? {
             let path = entry.map_err(cannot)?.path();
             if path.extension().is_some_and(|e| e == "tmp") {
-                fs::remove_dir_all(&path).map_err(|e| io_error(&path, "remove", e))?;
+                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+                removed.map_err(|e| io_error(&path, "remove", e))?;
             }
         }
         let temporary = folder.join(format!(".step-{step}.tmp"));
@@ -428,10 +444,23 @@ mod tests {
     }
 
     #[test]
+    fn the_best_is_kept_besides_the_last() {
+        let (_parent, dir) = new_run();
+        for step in [5, 10, 15, 20] {
+            dir.write_checkpoint(step, write).unwrap();
+            dir.prune(2, Some(5)).unwrap();
+        }
+        assert_eq!(dir.checkpoints().unwrap(), [5, 15, 20]);
+        dir.prune(1, Some(20)).unwrap();
+        assert_eq!(dir.checkpoints().unwrap(), [20]);
+    }
+
+    #[test]
     fn the_untrained_model_is_kept_until_there_is_another_checkpoint() {
         let (_parent, dir) = new_run();
         for (step, left) in [(0, &[0][..]), (5, &[5]), (10, &[5, 10])] {
             dir.write_checkpoint(step, write).unwrap();
+            dir.prune(KEPT, None).unwrap();
             assert_eq!(dir.checkpoints().unwrap(), left);
         }
     }
@@ -459,6 +488,7 @@ mod tests {
         let (_parent, dir) = new_run();
         for step in [8, 9, 10, 100] {
             dir.write_checkpoint(step, write).unwrap();
+            dir.prune(KEPT, None).unwrap();
         }
         assert_eq!(dir.checkpoints().unwrap(), [10, 100]);
         assert_eq!(dir.last_checkpoint().unwrap(), 100);
@@ -472,6 +502,7 @@ mod tests {
         // The kill: everything is written, nothing is renamed.
         let temporary = dir.prepare_checkpoint(10).unwrap();
         write(&temporary).unwrap();
+        fs::write(dir.checkpoints_path().join(".best.json.7-0.tmp"), "{").unwrap();
         assert_eq!(dir.last_checkpoint().unwrap(), 5);
         // The next sitting clears the leftovers and gets to the same step.
         dir.write_checkpoint(10, write).unwrap();

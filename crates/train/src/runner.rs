@@ -1,5 +1,6 @@
 //! The loop around a model: steps, metrics, samples, checkpoints, the report.
 
+use crate::best::Judged;
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::experiment::{Experiment, Preset};
@@ -8,7 +9,7 @@ use crate::manifest::Verdict;
 use crate::metrics::{Metrics, MetricsLog, Record};
 use crate::progress::{Progress, Show};
 use crate::report;
-use crate::run_dir::RunDir;
+use crate::run_dir::{KEPT, RunDir};
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ const SAMPLES: usize = 64;
 /// The seed of those samples: always the same noise, so that one sees the same picture become clearer.
 pub const SAMPLE_SEED: u64 = 0;
 
-/// When a sitting ends. Without limits it ends at the horizon.
+/// When a sitting ends, and how much it leaves. Without limits it ends at the horizon.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits<'a> {
     /// After this step, counted from the start of the run, instead of the horizon.
@@ -32,6 +33,9 @@ pub struct Limits<'a> {
     pub minutes: Option<f64>,
     /// When this flag is raised.
     pub interrupt: Option<&'a AtomicBool>,
+    /// So many checkpoints are kept, the last ones; the one with the least held-out loss is kept besides. Two unless it is
+    /// said. It is not a part of the configuration, for no number depends on it, and holds for this sitting.
+    pub keep: Option<usize>,
 }
 
 /// Why a sitting ended.
@@ -133,6 +137,9 @@ impl Trained {
 pub struct Runner {
     run: Trained,
     log: MetricsLog,
+    keep: usize,
+    /// The last evaluation, with the step after which it was made.
+    evaluation: Option<(u64, Metrics)>,
     /// Held as long as this lives.
     _lock: Lock,
 }
@@ -153,7 +160,7 @@ impl Runner {
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
         let run = Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state };
-        let runner = Runner { run, log, _lock: lock };
+        let runner = Runner { run, log, keep: KEPT, evaluation: None, _lock: lock };
         runner.save()?;
         write_atomically(&runner.run.dir.config_path(), text.as_bytes())?;
         Ok(runner)
@@ -185,7 +192,7 @@ impl Runner {
         if !whole.checked {
             run.warnings.push(unchecked(&dir, run.step));
         }
-        Ok(Runner { run, log, _lock: lock })
+        Ok(Runner { run, log, keep: KEPT, evaluation: None, _lock: lock })
     }
 
     /// The run as it stands.
@@ -208,6 +215,9 @@ impl Runner {
                 self.run.step
             )));
         }
+        self.keep = limits.keep.unwrap_or(KEPT);
+        // A kill may have come between the checkpoint and its judgement.
+        self.tidy_up()?;
         let mut progress = Progress::new(show, self.run.config.preset().name, self.run.step, end);
         let clock = Clock { begun: Instant::now(), before: self.run.state.seconds };
         let ending = loop {
@@ -237,10 +247,11 @@ impl Runner {
         let mut metrics = outcome.metrics.clone();
         if run.step.is_multiple_of(run.config.count("sample_every")) {
             write_png(&run.dir.sample_path(run.step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
-            for (name, value) in run.experiment.evaluate().iter() {
+            for (name, value) in self.evaluate().iter() {
                 metrics = metrics.with(&format!("test_{name}"), value);
             }
         }
+        let run = &mut self.run;
         if let Some((name, value)) = metrics.iter().find(|(_, v)| !v.is_finite()) {
             return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value });
         }
@@ -249,8 +260,36 @@ impl Runner {
         self.log.append(&Record { step, metrics, seconds, examples })?;
         if self.run.step.is_multiple_of(self.run.config.count("checkpoint_every")) {
             self.save()?;
+            self.tidy_up()?;
         }
         Ok(outcome.metrics)
+    }
+
+    /// The held-out metrics of the model as it stands.
+    fn evaluate(&mut self) -> Metrics {
+        let step = self.run.step;
+        match &self.evaluation {
+            Some((at, metrics)) if *at == step => metrics.clone(),
+            _ => {
+                let metrics = self.run.experiment.evaluate();
+                self.evaluation = Some((step, metrics.clone()));
+                metrics
+            }
+        }
+    }
+
+    /// Judges the checkpoint of this step, if there is one and it wasn't judged, notes which is the best of all, and removes
+    /// the old ones.
+    fn tidy_up(&mut self) -> Result<(), TrainError> {
+        let (step, dir) = (self.run.step, self.run.dir.clone());
+        let mut judged = Judged::read(&dir)?;
+        if step > 0 && judged.loss(step).is_none() && dir.checkpoint_path(step).exists() {
+            if let Some(loss) = self.evaluate().get("loss") {
+                judged.note(step, loss);
+            }
+            judged.write(&dir)?;
+        }
+        dir.prune(self.keep, judged.best())
     }
 
     /// Writes a checkpoint, the metrics first: a checkpoint without the lines that lead to it would lose them.
@@ -277,8 +316,9 @@ impl Runner {
     fn conclude(&mut self, ending: Ending, clock: &Clock) -> Result<Outcome, TrainError> {
         self.run.state.seconds = clock.run();
         self.save()?;
+        let evaluation = self.evaluate();
+        self.tidy_up()?;
         let run = &self.run;
-        let evaluation = run.experiment.evaluate();
         let (step, seconds) = (run.step, run.state.seconds);
         write_png(&run.dir.sample_path(step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
         let mut pictures = Vec::new();

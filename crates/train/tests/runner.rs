@@ -364,3 +364,65 @@ fn a_run_that_is_being_trained_can_be_read_and_not_trained() {
     drop(first);
     assert_eq!(Runner::resume(&run, &[&MEAN]).unwrap().run_so_far().step, 7);
 }
+
+/// The steps at which a run has checkpoints, and which it calls the best.
+fn kept(run: &Path) -> (Vec<u64>, u64) {
+    let names = fs::read_dir(run.join("checkpoints")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut steps: Vec<u64> = names.filter_map(|n| n.strip_prefix("step-").and_then(|n| n.parse().ok())).collect();
+    steps.sort_unstable();
+    let best: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("checkpoints/best.json")).unwrap()).unwrap();
+    (steps, best["step"].as_u64().unwrap())
+}
+
+#[test]
+fn the_last_checkpoints_and_the_best_are_kept() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = |name: &str| parent.path().join(name);
+    // With every step kept, every checkpoint can be judged again.
+    let all = Limits { keep: Some(100), ..until(40) };
+    start(&run("all"), &["lr=0.2"]).train(&all, Show::Nothing).unwrap();
+    let (steps, best) = kept(&run("all"));
+    assert_eq!(steps, (1..=8).map(|i| 5 * i).collect::<Vec<_>>());
+    let judge = |step: u64| {
+        let only = run(&format!("only-{step}"));
+        start(&only, &["lr=0.2"]).train(&until(step), Show::Nothing).unwrap().evaluation.get("loss").unwrap()
+    };
+    let losses: Vec<f64> = steps.iter().map(|&step| judge(step)).collect();
+    let least = (0..8).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    assert_eq!(best, steps[least], "{losses:?}");
+    assert!(best < 35, "this test wants a best that is neither of the last two: {losses:?}");
+
+    // Without anything said, the last two; and one, from some sitting on.
+    start(&run("two"), &["lr=0.2"]).train(&until(40), Show::Nothing).unwrap();
+    assert_eq!(kept(&run("two")), (vec![best, 35, 40], best));
+    Runner::resume(&run("two"), &[&MEAN])
+        .unwrap()
+        .train(&Limits { keep: Some(1), ..until(41) }, Show::Nothing)
+        .unwrap();
+    let (steps, best_now) = kept(&run("two"));
+    assert!(steps == [best, 41] && best_now == best || steps == [41] && best_now == 41, "{steps:?} {best_now}");
+}
+
+#[test]
+fn a_kill_between_a_checkpoint_and_its_judgement_changes_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
+    start(&whole, &["lr=0.2"]).train(&until(20), Show::Nothing).unwrap();
+    start(&killed, &["lr=0.2"]).train(&until(5), Show::Nothing).unwrap();
+    fs::remove_file(killed.join("checkpoints/best.json")).unwrap();
+    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(20), Show::Nothing).unwrap();
+    assert_eq!(kept(&whole), kept(&killed));
+    let best = |run: &Path| fs::read(run.join("checkpoints/best.json")).unwrap();
+    assert_eq!(best(&whole), best(&killed));
+
+    fs::write(killed.join("checkpoints/best.json"), "{\"step\":").unwrap();
+    let mut runner = Runner::resume(&killed, &[&MEAN]).unwrap();
+    let error = runner.train(&until(22), Show::Nothing).unwrap_err().to_string();
+    assert!(error.contains("best.json: ") && error.contains("remove the file"), "{error}");
+    assert_eq!(kept_steps(&killed), kept_steps(&whole), "nothing is removed");
+}
+
+fn kept_steps(run: &Path) -> usize {
+    fs::read_dir(run.join("checkpoints")).unwrap().count()
+}

@@ -240,5 +240,8 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 
 fn at<'a>(folder: &'a Path, file: &'a str) -> impl Fn(CheckpointError) -> TrainError + 'a {
-    move |source| TrainError::Model { path: folder.join(file), source: source.into() }
+    move |source| match source {
+        CheckpointError::Io { path, doing, source } => TrainError::Io { path, doing, source },
+        source => TrainError::Model { path: folder.join(file), source: source.into() },
+    }
 }

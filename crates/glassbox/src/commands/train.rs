@@ -14,7 +14,7 @@ pub fn run(options: &Train) -> Result<(), Failure> {
     super::start_threads(options.threads)?;
     match (&options.preset, &options.resume) {
         (Some(preset), _) => start(preset, options),
-        (None, Some(run)) => resume(run, options.steps),
+        (None, Some(run)) => resume(run, options),
         (None, None) => unreachable!("the command line requires one of them"),
     }
 }
@@ -24,14 +24,15 @@ fn start(preset: &str, options: &Train) -> Result<(), Failure> {
     if preset == compare::NAME {
         let mut configs = compare::configs();
         configs.iter_mut().try_for_each(|config| apply(options, config))?;
-        let comparison = compare::train_both(configs, &out, &limits(None, options.minutes)?, Show::Auto)?;
+        let limits = Limits { end: None, ..limits(options)? }; // of a new run, --steps is the horizon
+        let comparison = compare::train_both(configs, &out, &limits, Show::Auto)?;
         return print(&describe_comparison(&out, &comparison));
     }
     let preset = PRESETS.iter().find(|p| p.name == preset).ok_or_else(|| unknown_preset(preset))?;
     let mut config = RunConfig::new(preset);
     apply(options, &mut config)?;
     let mut runner = Runner::start(config, &out)?;
-    let outcome = runner.train(&limits(None, options.minutes)?, Show::Auto)?;
+    let outcome = runner.train(&Limits { end: None, ..limits(options)? }, Show::Auto)?;
     print(&describe(&out, &outcome))
 }
 
@@ -48,17 +49,17 @@ fn apply(options: &Train, config: &mut RunConfig) -> Result<(), Failure> {
     Ok(())
 }
 
-fn resume(run: &Path, steps: Option<u64>) -> Result<(), Failure> {
+fn resume(run: &Path, options: &Train) -> Result<(), Failure> {
     super::check_is_one_run(run)?;
     let mut runner = Runner::resume(run, PRESETS)?;
     super::warn(runner.run_so_far());
-    let outcome = runner.train(&limits(steps, None)?, Show::Auto)?;
+    let outcome = runner.train(&limits(options)?, Show::Auto)?;
     print(&describe(run, &outcome))
 }
 
-fn limits(end: Option<u64>, minutes: Option<f64>) -> Result<Limits<'static>, Failure> {
+fn limits(options: &Train) -> Result<Limits<'static>, Failure> {
     let interrupt = catch_interrupts().context("can't take over Ctrl-C")?;
-    Ok(Limits { end, minutes, interrupt: Some(interrupt) })
+    Ok(Limits { end: options.steps, minutes: options.minutes, interrupt: Some(interrupt), keep: options.keep })
 }
 
 /// Where a run stands and where its pictures are.

@@ -97,6 +97,24 @@ fn a_resumed_run_is_the_run_that_was_never_interrupted() {
     }
 }
 
+#[test]
+fn as_many_checkpoints_are_kept_as_are_asked_for_and_the_best_is_marked() {
+    let place = Place::new();
+    let kept = || {
+        let entries = std::fs::read_dir(place.path("run/checkpoints")).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    printed(&place, "train vae-mlp --out run --steps 5 --keep 3 --set hidden=8 --set checkpoint_every=1");
+    assert_eq!(kept(), ["best.json", "step-3", "step-4", "step-5"]);
+    let best: Value = serde_json::from_slice(&place.read("run/checkpoints/best.json")).unwrap();
+    // A network that has just begun to learn gets better with every step.
+    assert_eq!((&best["step"], &best["loss"]), (&Value::from(5), &json(&place, "eval run --json")["loss"]));
+    printed(&place, "train --resume run --steps 7 --keep 1");
+    assert_eq!(kept(), ["best.json", "step-7"]);
+}
+
 /// Ctrl-C as a terminal sends it.
 #[cfg(unix)]
 #[test]
