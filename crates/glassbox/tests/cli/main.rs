@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod damage;
+mod full_disk;
 mod killed;
 mod place;
 mod two_processes;
