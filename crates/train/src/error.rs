@@ -139,8 +139,9 @@ pub enum TrainError {
 
     /// A loss, or a part of it, that is no number any more.
     #[error(
-        "step {step}: {name} is {value}; nothing of this step was saved: resume from the last checkpoint, or start \
-             again with a smaller lr"
+        "step {step}: {name} is {value}{}; nothing of this step was saved: resume from the last checkpoint, or start \
+             again with a smaller lr",
+        cause.as_ref().map_or(String::new(), |cause| format!(" because of {cause}"))
     )]
     NotFinite {
         /// The step, counted from 1.
@@ -149,6 +150,8 @@ pub enum TrainError {
         name: String,
         /// NaN or an infinity.
         value: f64,
+        /// The first operation that made one, with its inputs and the line that called it, if it was found.
+        cause: Option<String>,
     },
 
     /// The data set cannot be opened or doesn't fit, or a picture cannot be written.

@@ -10,10 +10,12 @@ use crate::metrics::{Metrics, MetricsLog, Record};
 use crate::progress::{Progress, Show};
 use crate::report;
 use crate::run_dir::{KEPT, RunDir};
+use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -230,7 +232,7 @@ impl Runner {
             if limits.minutes.is_some_and(|m| clock.sitting() >= 60.0 * m) {
                 break Ending::OutOfTime;
             }
-            let metrics = self.step(&clock)?;
+            let metrics = self.step(&clock).map_err(|error| self.explain(error, limits))?;
             progress.step(self.run.step, &metrics);
         };
         progress.finish();
@@ -253,7 +255,7 @@ impl Runner {
         }
         let run = &mut self.run;
         if let Some((name, value)) = metrics.iter().find(|(_, v)| !v.is_finite()) {
-            return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value });
+            return Err(TrainError::NotFinite { step: run.step, name: name.to_string(), value, cause: None });
         }
         run.state.seconds = clock.run();
         let (step, seconds, examples) = (run.step, run.state.seconds, run.state.examples);
@@ -263,6 +265,29 @@ impl Runner {
             self.tidy_up()?;
         }
         Ok(outcome.metrics)
+    }
+
+    /// Adds to a number that went wrong which operation made it: the steps since the last checkpoint are taken again, for
+    /// they have the same bits, and in the last of them every operation is looked at.
+    fn explain(&self, error: TrainError, limits: &Limits<'_>) -> TrainError {
+        let TrainError::NotFinite { step, name, value, cause: None } = error else { return error };
+        TrainError::NotFinite { step, name, value, cause: self.first_anomaly(step, limits) }
+    }
+
+    /// What [`detect_anomaly`] says about the step which is the run's `step`th. `None` if it finds nothing, or if something
+    /// else is in the way: the number that went wrong is what matters.
+    fn first_anomaly(&self, step: u64, limits: &Limits<'_>) -> Option<String> {
+        let (dir, config) = (&self.run.dir, &self.run.config);
+        let mut again = Trained::load(dir, config, dir.last_whole_checkpoint().ok()?.step).ok()?;
+        for before in again.step..step - 1 {
+            if limits.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                return None;
+            }
+            again.experiment.train_step(before).ok()?;
+        }
+        let last = AssertUnwindSafe(|| detect_anomaly(|| again.experiment.train_step(step - 1)));
+        let panic = panic::catch_unwind(last).err()?;
+        panic.downcast_ref::<String>().cloned()
     }
 
     /// The held-out metrics of the model as it stands.

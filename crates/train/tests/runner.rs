@@ -59,7 +59,10 @@ impl Experiment for MeanPicture {
     fn train_step(&mut self, step: u64) -> Result<StepOutcome, TrainError> {
         let picture =
             self.data.train.image(((self.seed + 7919 * step) % self.data.train.len() as u64) as usize).to_vec();
-        let loss = if step + 1 == self.nan_at { f64::NAN } else { self.loss(&picture) };
+        let loss = match step + 1 == self.nan_at {
+            true => Var::input(Tensor::scalar(-1.0)).ln().item().into(), // NaN
+            false => self.loss(&picture),
+        };
         for ((w, m), x) in self.weights.iter_mut().zip(&mut self.momentum).zip(picture) {
             *m = 0.9 * *m + (*w - f64::from(x) / 255.0);
             *w -= self.lr * *m;
@@ -174,7 +177,8 @@ fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
     start(&whole, &[]).train(&until(12), Show::Nothing).unwrap();
     // The loss of step 9 stops the run: its last checkpoint is that of step 5, its metrics go to step 8.
     let error = start(&killed, &["nan_at=9"]).train(&until(12), Show::Nothing).unwrap_err();
-    assert!(error.to_string().starts_with("step 9: loss is NaN"), "{error}");
+    assert!(error.to_string().starts_with("step 9: loss is NaN because of ln: 1 of 1 elements"), "{error}");
+    assert!(error.to_string().contains("runner.rs:") && error.to_string().contains("nothing of this step was saved"));
     assert!(!error.is_mistake());
     assert_eq!((timeless(&killed).len(), Trained::open(&killed, &[&MEAN]).unwrap().step), (8, 5));
 

@@ -97,6 +97,20 @@ fn a_resumed_run_is_the_run_that_was_never_interrupted() {
     }
 }
 
+/// At a thousand times the usual learning rate the network's log variances overflow the exponential within a few steps.
+#[test]
+fn a_loss_that_is_no_number_any_more_is_traced_to_its_operation_and_costs_no_checkpoint() {
+    let place = Place::new();
+    let line = "train vae-mlp --out run --steps 300 --set lr=1 --set hidden=64 --set batch=8";
+    let output = place.glassbox(line.split(' '));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["glassbox: step ", " because of ", "called at crates/vae/src/", "resume from the last checkpoint"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    assert!(!said.contains("panicked") && json(&place, "eval run --json")["loss"].is_f64(), "{said}");
+}
+
 #[test]
 fn as_many_checkpoints_are_kept_as_are_asked_for_and_the_best_is_marked() {
     let place = Place::new();
