@@ -53,7 +53,8 @@ pub trait Experiment {
 /// What one training step tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutcome {
-    /// `loss` first, then every part of it.
+    /// `loss` first, then every part of it, then `grad_norm`, the norm of the gradient of all parameters together, if the
+    /// family has one: a gradient that is no number ends the run before the weights that it spoilt are saved.
     pub metrics: Metrics,
     /// How many examples the batch had.
     pub examples: usize,

@@ -66,7 +66,7 @@ fn loss_curves(records: &[Record]) -> Vec<Curve> {
 
 /// Empty when the loss has a single part: it would be the same curve again.
 fn part_curves(records: &[Record]) -> Vec<Curve> {
-    let is_part = |name: &&str| *name != "loss" && !name.starts_with("test_");
+    let is_part = |name: &&str| !["loss", "grad_norm"].contains(name) && !name.starts_with("test_");
     let names: Vec<&str> =
         records.first().map_or(Vec::new(), |r| r.metrics.iter().map(|m| m.0).filter(is_part).collect());
     if names.len() < 2 {

@@ -6,7 +6,7 @@ use crate::pictures;
 use glassbox_autograd::Var;
 use glassbox_data::image::Image;
 use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
-use glassbox_nn::optim::Adam;
+use glassbox_nn::optim::{Adam, grad_norm};
 use glassbox_nn::{CheckpointError, load_safetensors, save_safetensors};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
@@ -185,7 +185,7 @@ impl<M: Autoencoder> Experiment for Training<M> {
             .map_err(|source| TrainError::Step { step: step + 1, source: source.into() })?;
         let kl = losses.kl.map(|kl| f64::from(kl.item()));
         let metrics = metrics(loss.item().into(), losses.reconstruction.item().into(), kl);
-        Ok(StepOutcome { metrics, examples: batch.len() })
+        Ok(StepOutcome { metrics: metrics.with("grad_norm", grad_norm(&grads)), examples: batch.len() })
     }
 
     fn evaluate(&self) -> Metrics {

@@ -34,6 +34,7 @@ fn the_loss_falls_and_is_the_sum_of_its_parts() {
             assert_eq!(m.get("kl").is_some(), preset.name != "ae");
             assert!(m.get("kl").is_none_or(|kl| kl >= 0.0), "a divergence is never negative: {m}");
         }
+        assert!(steps.iter().all(|m| m.get("grad_norm").is_some_and(|norm| norm > 0.0)), "{}", steps[0]);
     }
 }
 
