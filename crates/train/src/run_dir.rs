@@ -91,13 +91,15 @@ impl RunDir {
         Ok(true)
     }
 
-    /// Removes the files that a kill left half written under names of their own. Who calls it holds the lock; pictures that
+    /// Removes what a kill left half written, or half removed, under names of its own. Who calls it holds the lock; pictures that
     /// other processes may be writing are let be.
     ///
     /// # Errors
     /// If that cannot be done.
     pub(crate) fn remove_leftovers(&self) -> Result<(), TrainError> {
-        for (folder, prefix) in [(self.path.clone(), "."), (self.samples_path(), ".step-")] {
+        for (folder, prefix) in
+            [(self.path.clone(), "."), (self.checkpoints_path(), "."), (self.samples_path(), ".step-")]
+        {
             let cannot = |source| io_error(&folder, "read", source);
             let entries = match fs::read_dir(&folder) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
@@ -106,7 +108,7 @@ impl RunDir {
             for entry in entries {
                 let entry = entry.map_err(cannot)?;
                 if is_leftover(&entry.file_name().to_string_lossy(), prefix) {
-                    fs::remove_file(entry.path()).map_err(|e| io_error(&entry.path(), "remove", e))?;
+                    remove(&entry.path())?;
                 }
             }
         }
@@ -299,8 +301,7 @@ impl RunDir {
         for entry in fs::read_dir(&folder).map_err(cannot)? {
             let path = entry.map_err(cannot)?.path();
             if path.extension().is_some_and(|e| e == "tmp") {
-                let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                removed.map_err(|e| io_error(&path, "remove", e))?;
+                remove(&path)?;
             }
         }
         let temporary = folder.join(format!(".step-{step}.tmp"));
@@ -360,6 +361,12 @@ pub fn claim_folder(path: &Path) -> Result<(), TrainError> {
 /// Whether it is the name of a file which [`write_atomically`](glassbox_data::files::write_atomically) hasn't renamed yet.
 fn is_leftover(name: &str, prefix: &str) -> bool {
     name.starts_with(prefix) && name.ends_with(".tmp")
+}
+
+/// Removes a file, or a folder with all that is in it.
+fn remove(path: &Path) -> Result<(), TrainError> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|e| io_error(path, "remove", e))
 }
 
 fn io_error(path: &Path, doing: &'static str, source: io::Error) -> TrainError {
@@ -508,6 +515,27 @@ mod tests {
         dir.write_checkpoint(10, write).unwrap();
         assert_eq!(dir.checkpoints().unwrap(), [5, 10]);
         assert_eq!(fs::read_dir(dir.checkpoints_path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_kill_left_half_written_or_half_removed_goes() {
+        let (_parent, dir) = new_run();
+        dir.write_checkpoint(10, write).unwrap();
+        let half = dir.checkpoints_path().join(".old-5.tmp");
+        fs::create_dir(&half).unwrap();
+        write(&half).unwrap();
+        let files = [
+            dir.path().join(".report.html.7-0.tmp"),
+            dir.checkpoints_path().join(".best.json.7-0.tmp"),
+            dir.samples_path().join(".step-5.png.7-0.tmp"),
+        ];
+        files.iter().for_each(|file| fs::write(file, "half").unwrap());
+        // `glassbox sample` may be writing this one at the moment.
+        let others = dir.samples_path().join(".samples-seed-0.png.8-0.tmp");
+        fs::write(&others, "half").unwrap();
+        dir.remove_leftovers().unwrap();
+        assert!(!half.exists() && files.iter().all(|file| !file.exists()));
+        assert!(others.exists() && dir.checkpoints().unwrap() == [10]);
     }
 
     #[test]
