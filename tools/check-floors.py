@@ -14,7 +14,7 @@ try:
 except ImportError:
     sys.exit("check-floors: needs Python 3.11 or newer, which can read TOML")
 
-# Package name -> floor. (5 is for what judges models and 7 for models that join families; nobody lives there yet.)
+# Package name -> floor. (7 is for models that join families; nobody lives there yet.)
 FLOORS = {
     "glassbox-tensor": 1,
     "glassbox-autograd": 2,
@@ -22,6 +22,7 @@ FLOORS = {
     "glassbox-nn-derive": 3,
     "glassbox-data": 3,
     "glassbox-train": 4,
+    "glassbox-measure": 5,
     "glassbox-vae": 6,
     "glassbox": 8,
 }
@@ -99,6 +100,8 @@ def self_test():
     cases = [
         # (package, manifest, how many mistakes)
         ("glassbox-vae", dep("glassbox-train"), 0),
+        ("glassbox-vae", dep("glassbox-measure"), 0),
+        ("glassbox-measure", dep("glassbox-vae"), 1),  # up: what judges knows none of those it judges
         ("glassbox-vae", dep("glassbox-gan"), 1),  # sideways on floor 6
         ("glassbox-vae", dep("glassbox-gan", "dev-dependencies"), 1),
         ("glassbox-tensor", dep("glassbox-autograd"), 1),  # up

@@ -1,6 +1,5 @@
 //! The job `vae`: both models, and the picture that shows what the difference between them is.
 
-use crate::linalg::Gaussian;
 use crate::mlp::{AeMlp, VaeMlp};
 use crate::model::Autoencoder;
 use crate::presets::{AE, VAE_MLP};
@@ -8,6 +7,7 @@ use crate::scatter::{Cloud, project, scatter_svg};
 use crate::training::Training;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::{Image, grid, vstack, write_png};
+use glassbox_measure::linalg::Gaussian;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{

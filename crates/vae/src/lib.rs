@@ -84,7 +84,6 @@ mod binary;
 pub mod bounds;
 pub mod compare;
 mod conv;
-pub mod linalg;
 mod mlp;
 mod model;
 mod pictures;

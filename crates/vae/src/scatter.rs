@@ -1,6 +1,6 @@
 //! Codes in two dimensions, coloured by class, as an SVG.
 
-use crate::linalg::{Gaussian, eigen};
+use glassbox_measure::linalg::{Gaussian, eigen};
 use plotters::prelude::*;
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! The little linear algebra of distributions of codes: mean and covariance, Cholesky's factor, principal axes. All in f64
-//! and in plain loops; the matrices are 20 × 20.
+//! The little linear algebra of clouds of codes and features: mean and covariance, Cholesky's factor, eigenvectors. All in
+//! f64 and in plain loops; the matrices are 64 × 64 and smaller.
 
 /// A square matrix, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,34 @@ impl Matrix {
     /// The elements of row `i`.
     pub fn row(&self, i: usize) -> &[f64] {
         &self.a[i * self.n..(i + 1) * self.n]
+    }
+
+    /// The matrix product, self · other.
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    #[track_caller]
+    pub fn times(&self, other: &Matrix) -> Matrix {
+        assert!(self.n == other.n, "Matrix::times: {} rows and {}; both are of one size", self.n, other.n);
+        let mut product = Matrix::zeros(self.n);
+        for i in 0..self.n {
+            for k in 0..self.n {
+                let a = self[(i, k)];
+                (0..self.n).for_each(|j| product[(i, j)] += a * other[(k, j)]);
+            }
+        }
+        product
+    }
+
+    /// All elements times `factor`.
+    pub fn scaled(mut self, factor: f64) -> Matrix {
+        self.a.iter_mut().for_each(|a| *a *= factor);
+        self
+    }
+
+    /// The sum of the diagonal.
+    pub fn trace(&self) -> f64 {
+        (0..self.n).map(|i| self[(i, i)]).sum()
     }
 }
 
@@ -220,6 +248,21 @@ mod tests {
         let pairs = eigen(&a);
         assert!((pairs[0].0 - 3.0).abs() < 1e-12 && (pairs[1].0 - 1.0).abs() < 1e-12);
         assert!(pairs[0].1.iter().all(|x| (x - 0.5f64.sqrt()).abs() < 1e-12));
+    }
+
+    #[test]
+    fn products_and_traces_are_the_sums_of_the_definition() {
+        let (a, b) = (random_covariance(5, 7), random_covariance(5, 2));
+        let product = a.times(&b);
+        for i in 0..5 {
+            for j in 0..5 {
+                let sum: f64 = (0..5).map(|k| a[(i, k)] * b[(k, j)]).sum();
+                assert!((product[(i, j)] - sum).abs() < 1e-12);
+            }
+        }
+        let elementwise: f64 = a.a.iter().zip(&b.a).map(|(x, y)| x * y).sum();
+        assert!((product.trace() - elementwise).abs() < 1e-12); // tr(AB) of symmetric matrices
+        assert_eq!(a.clone().scaled(2.0)[(3, 1)], 2.0 * a[(3, 1)]);
     }
 
     #[test]
