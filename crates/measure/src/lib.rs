@@ -4,7 +4,7 @@
 //! there are two.
 //!
 //! **How far are its samples from the data?** Pictures become points in a space where near means alike, and then two clouds of
-//! points are compared. No single number sees everything, so there are four, each of a blind spot of its own:
+//! points are compared. That space is the last hidden layer of a classifier, the [`Judge`]. No single number sees everything, so there are four, each of a blind spot of its own:
 //!
 //! | number | what it sees | what it doesn't |
 //! | --- | --- | --- |
@@ -42,6 +42,7 @@
 
 mod estimate;
 mod frechet;
+mod judge;
 mod kernel_distance;
 mod likelihood;
 pub mod linalg;
@@ -52,6 +53,7 @@ mod sliced_wasserstein;
 
 pub use estimate::Estimate;
 pub use frechet::{FRECHET_LEAST, TooFew, frechet, frechet_distance};
+pub use judge::{FEATURES, JUDGE, JUDGE_DIGITS, Judge, JudgeTraining, PRESETS};
 pub use kernel_distance::kernel_distance;
 pub use likelihood::{Likelihood, likelihood_table};
 pub use nearest::{Neighbour, nearest, nearest_picture};

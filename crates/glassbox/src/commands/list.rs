@@ -1,10 +1,10 @@
 //! `glassbox list`: what can be trained, on what, at what cost.
 
-use super::data;
+use super::{PRESETS, data};
 use crate::cli::List;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
-use glassbox_vae::{PRESETS, compare};
+use glassbox_vae::compare;
 use serde_json::{Value, json};
 
 /// What can be trained: the name, what it is, what it costs, the data.

@@ -15,9 +15,14 @@ use crate::failure::Failure;
 use crate::output;
 use anyhow::Context;
 use glassbox_tensor::simd::Isa;
-use glassbox_train::{Trained, nearest};
-use glassbox_vae::{PRESETS, compare};
+use glassbox_train::{Preset, Trained, nearest};
+use glassbox_vae::compare;
 use std::path::Path;
+use std::sync::LazyLock;
+
+/// Every model that can be trained, family by family.
+static PRESETS: LazyLock<Vec<&'static Preset>> =
+    LazyLock::new(|| [glassbox_vae::PRESETS, glassbox_measure::PRESETS].concat());
 
 /// Runs a command.
 pub fn run(command: Command) -> Result<(), Failure> {
@@ -45,7 +50,7 @@ fn start_threads(threads: Option<usize>) -> Result<(), Failure> {
 /// Opens a run's last checkpoint, to read.
 fn open_run(run: &Path) -> Result<Trained, Failure> {
     check_is_one_run(run)?;
-    let run = Trained::open(run, PRESETS)?;
+    let run = Trained::open(run, &PRESETS)?;
     warn(&run);
     Ok(run)
 }

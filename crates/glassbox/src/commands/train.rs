@@ -1,12 +1,12 @@
 //! `glassbox train`: a new run, or the next sitting of an old one.
 
-use super::unknown_preset;
+use super::{PRESETS, unknown_preset};
 use crate::cli::Train;
 use crate::failure::Failure;
 use crate::output::print;
 use anyhow::Context;
 use glassbox_train::{Ending, Limits, Outcome, RunConfig, RunDir, Runner, Show, catch_interrupts};
-use glassbox_vae::{PRESETS, compare};
+use glassbox_vae::compare;
 use std::path::Path;
 
 /// Runs `glassbox train`.
@@ -51,7 +51,7 @@ fn apply(options: &Train, config: &mut RunConfig) -> Result<(), Failure> {
 
 fn resume(run: &Path, options: &Train) -> Result<(), Failure> {
     super::check_is_one_run(run)?;
-    let mut runner = Runner::resume(run, PRESETS)?;
+    let mut runner = Runner::resume(run, &PRESETS)?;
     super::warn(runner.run_so_far());
     let outcome = runner.train(&limits(options)?, Show::Auto)?;
     print(&describe(run, &outcome))

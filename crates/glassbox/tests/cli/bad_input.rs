@@ -101,7 +101,11 @@ fn an_instruction_set_that_is_none() {
 #[test]
 fn an_unknown_preset() {
     refused(&Place::new(), "train vae-mpl", &["\"vae-mpl\"", "did you mean", "vae-mlp"]);
-    refused(&Place::new(), "train gpt-5", &["\"gpt-5\"", "there are ae, vae-mlp, vae-conv, vae-binary, vae"]);
+    refused(
+        &Place::new(),
+        "train gpt-5",
+        &["\"gpt-5\"", "there are ae, vae-mlp, vae-conv, vae-binary, judge, judge-digits, vae"],
+    );
 }
 
 #[test]
