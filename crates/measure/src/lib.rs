@@ -13,6 +13,9 @@
 //! | [`precision_recall`] | what is made but not real apart from what is real but not made | how often each is made |
 //! | [`sliced_wasserstein`] | the whole distribution along each direction | what shows in no random direction |
 //!
+//! Each depends on the space and on how many points there are, so [`judge_samples`] fixes both, and gives the floor beside the
+//! numbers: what training pictures get, which are as good as samples can be.
+//!
 //! None of them sees a model that repeats its training data: the perfect sample is a training picture. So [`nearest`] looks for
 //! those.
 //!
@@ -49,13 +52,15 @@ pub mod linalg;
 mod nearest;
 mod points;
 mod precision_recall;
+mod protocol;
 mod sliced_wasserstein;
 
 pub use estimate::Estimate;
 pub use frechet::{FRECHET_LEAST, TooFew, frechet, frechet_distance};
-pub use judge::{FEATURES, JUDGE, JUDGE_DIGITS, Judge, JudgeTraining, PRESETS};
+pub use judge::{FEATURES, JUDGE, JUDGE_DIGITS, Judge, JudgeTraining, PRESETS, WEIGHTS, Weights};
 pub use kernel_distance::kernel_distance;
 pub use likelihood::{Likelihood, likelihood_table};
 pub use nearest::{Neighbour, nearest, nearest_picture};
 pub use precision_recall::{PrecisionRecall, precision_recall};
+pub use protocol::{JUDGED, JudgeError, LOOKED_UP, PROTOCOL, Report, Scores, judge_samples};
 pub use sliced_wasserstein::sliced_wasserstein;

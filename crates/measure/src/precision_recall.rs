@@ -25,6 +25,9 @@ pub struct PrecisionRecall {
 /// Blurred pictures of all kinds have low precision and some recall; a model that always makes the same good picture has
 /// precision 1 and next to no recall. The Fréchet distance can't tell one from the other.
 ///
+/// A real point far from all others has a large ball, and whatever falls into it counts as real: noise, which a classifier may
+/// see as one odd thing, can have a high precision (Naeem et al. 2020, Reliable Fidelity and Diversity Metrics). Its recall is 0.
+///
 /// Even two halves of one data set fall short of 1: with few points the balls don't cover everything. So the numbers compare
 /// at equal N, M and k. A point with a NaN is covered by nothing.
 ///

@@ -8,9 +8,12 @@ mod pictures;
 mod presets;
 mod shift;
 mod training;
+mod weights;
 
 pub use presets::{JUDGE, JUDGE_DIGITS, PRESETS};
 pub use training::JudgeTraining;
+pub(crate) use training::over;
+pub use weights::{WEIGHTS, Weights};
 
 use glassbox_autograd::Var;
 use glassbox_nn::{Context, Conv2d, Dropout, Linear, Module};
