@@ -43,6 +43,16 @@ pub(crate) fn reduce(x: &ArrayD<f64>, axes: &[isize], keepdim: bool, f: impl Fn(
     ArrayD::from_shape_vec(IxDyn(&shape), y.collect()).expect("one for each place that stays")
 }
 
+/// The larger of two numbers; NaN if one of them is, and not the other one as [`f64::max`] has it.
+pub(crate) fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+}
+
+/// The smaller of two numbers; NaN if one of them is.
+pub(crate) fn smaller(a: f64, b: f64) -> f64 {
+    -larger(-a, -b)
+}
+
 /// y, with 1 where it is 0: what may be divided by where the numerator is 0 too.
 pub(crate) fn nonzero(y: &Var) -> Var {
     y + &Var::constant(y.value().equal(&Tensor::scalar(0.0)))

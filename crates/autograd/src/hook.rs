@@ -32,7 +32,21 @@ impl Var {
     /// ```
     ///
     /// The graph owns the hook. A hook that owns this variable, or one which is computed from it, keeps the graph alive for
-    /// ever.
+    /// ever; it can hold such a variable weakly:
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_tensor::tensor;
+    /// use std::rc::Rc;
+    /// let x = Rc::new(Var::input(tensor![2.]).named("x"));
+    /// let weak = Rc::downgrade(&x);
+    /// x.register_hook(move |dx| {
+    ///     let x = weak.upgrade()?; // None once x is gone: the gradient goes on as it came
+    ///     println!("the gradient of {:?} is {}", x.name(), dx.value());
+    ///     None
+    /// });
+    /// x.exp().sum_all().backward();
+    /// ```
     ///
     /// # Panics
     /// For a constant, through which no gradient flows. The sweep panics if the hook returns another shape.

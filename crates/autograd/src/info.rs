@@ -222,6 +222,17 @@ pub enum Tolerance<O> {
 /// 2⁻²⁴, the unit roundoff of f32.
 pub const UNIT: f64 = 1.0 / (1u64 << 24) as f64;
 
+/// γₙ = n·u/(1 − n·u): n roundings one after the other move a value by no more than this share of it, whatever their order
+/// (Higham 2002, Accuracy and Stability of Numerical Algorithms, lemma 3.1).
+///
+/// ```
+/// use glassbox_autograd::gamma;
+/// assert_eq!(gamma(1048576.0), 1.0 / 15.0); // n·u = 2²⁰·2⁻²⁴ = 1/16
+/// ```
+pub fn gamma(n: f64) -> f64 {
+    n * UNIT / (1.0 - n * UNIT)
+}
+
 /// What a call must do, whoever computes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {

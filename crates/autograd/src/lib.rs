@@ -152,7 +152,7 @@ pub use graph::{
     graph_text,
 };
 pub use hook::Arrival;
-pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+pub use info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong, gamma};
 pub use op::{Density, Each, Grads, Keep, Kept, Op, TensorGrads};
 pub use ops::attention::AttentionOptions;
 pub use ops::batch_norm::BatchStats;

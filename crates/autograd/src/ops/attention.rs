@@ -14,7 +14,7 @@
 //! up over them. The fused backward computes w again, tile by tile, from q, k and the logsumexp of each row. `backward`
 //! in Var operations, which second derivatives need, forms the T × S matrices.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply};
 use glassbox_tensor::{Attention as Call, Sight, Tensor};
@@ -202,7 +202,7 @@ fn bound(op: &Attention, x: &[ArrayD<f64>]) -> ArrayD<f64> {
     let (mut bound, v) = (empty(x), &x[2]);
     let (d, s) = (x[0].shape()[3] as f64, x[1].shape()[2] as f64);
     let n = (s / 256.0).ceil();
-    let gamma = (d + 2.0) * UNIT / (1.0 - (d + 2.0) * UNIT);
+    let gamma = gamma(d + 2.0);
     let tiny = (d + 2.0) * 2f64.powi(-149) * f64::from(op.scale_for(x[0].shape())).abs().max(1.0); // products that underflow
     for_each_query(op, x, |[b, h, i], of, row| {
         let w = weights(row);

@@ -4,7 +4,7 @@
 //! The map is linear, so the gradient is its adjoint: dy[…, i, j] / n(i, j) goes to every element of window (i, j).
 
 use super::max_pool2d::{along, sample, windows};
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::{Pool2d, Tensor};
@@ -106,7 +106,7 @@ pub static INFO: OpInfo<AvgPool2d> = OpInfo {
     // K additions at most, 1/n rounded, and a product: γ of K + 2, whatever their order
     tolerance: Tolerance::Proven(|op, x| {
         let k = (op.pool.kernel[0] * op.pool.kernel[1] + 2) as f64;
-        reference(op, &x[0].mapv(f64::abs)).mapv(|m| k * UNIT / (1.0 - k * UNIT) * m + k * f64::from(f32::from_bits(1)))
+        reference(op, &x[0].mapv(f64::abs)).mapv(|m| gamma(k) * m + k * f64::from(f32::from_bits(1)))
     }),
     cost: |op, shapes| {
         let out: usize = op.pool.out_shape("avg_pool2d", shapes[0]).iter().product();

@@ -2,7 +2,7 @@
 //! mean over windows is; its own gradient is that mean again.
 
 use super::max_pool2d::sample;
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::{Pool2d, Tensor};
@@ -104,7 +104,7 @@ pub static INFO: OpInfo<AvgPool2dAdjoint> = OpInfo {
     // at most K windows cover an element: K additions, 1/n rounded, and a product
     tolerance: Tolerance::Proven(|op, x| {
         let k = (op.pool.kernel[0] * op.pool.kernel[1] + 2) as f64;
-        reference(op, &x[0].mapv(f64::abs)).mapv(|m| k * UNIT / (1.0 - k * UNIT) * m + k * f64::from(f32::from_bits(1)))
+        reference(op, &x[0].mapv(f64::abs)).mapv(|m| gamma(k) * m + k * f64::from(f32::from_bits(1)))
     }),
     cost: |op, shapes| {
         let planes: usize = shapes[0][..shapes[0].len() - 2].iter().product();

@@ -5,7 +5,7 @@
 //! are left to do: an axis that only a has, and which was summed over, repeats the gradient; a letter that a has twice
 //! puts it onto the diagonal.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
@@ -217,7 +217,7 @@ pub static INFO: OpInfo<Einsum> = OpInfo {
         let letters = op.letters();
         let summed = lengths(&letters, [x[0].shape(), x[1].shape()]).into_iter().filter(|(l, _)| !letters[2].contains(l));
         let n = summed.map(|(_, len)| len as f64).product::<f64>();
-        reference(op, &[x[0].mapv(f64::abs), x[1].mapv(f64::abs)]) * (n * UNIT / (1.0 - n * UNIT)) + n * 2f64.powi(-149)
+        reference(op, &[x[0].mapv(f64::abs), x[1].mapv(f64::abs)]) * gamma(n) + n * 2f64.powi(-149)
     }),
     cost: |op, shapes| {
         let letters = op.letters();

@@ -9,7 +9,7 @@
 //!
 //! Bias and activation ride along while a tile of the product is in registers (`gemm::Epilogue`): z is never stored.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::ops::relu;
 use crate::var::{Var, apply};
@@ -201,7 +201,7 @@ pub static INFO: OpInfo<Linear> = OpInfo {
     // in products and the bias in any order; relu brings two numbers no further apart
     tolerance: Tolerance::Proven(|_, x| {
         let n = x[1].shape()[1] as f64 + 1.0;
-        let gamma = n * UNIT / (1.0 - n * UNIT);
+        let gamma = gamma(n);
         let magnitudes: Vec<ArrayD<f64>> = x.iter().map(|x| x.mapv(f64::abs)).collect();
         reference(&magnitudes, |z| z * gamma + n * 2f64.powi(-149))
     }),

@@ -91,7 +91,7 @@ impl Var {
 
 /// ln Σ e^x of a row, in f64.
 pub(super) fn reference(x: &[f64]) -> f64 {
-    let max = x.iter().fold(f64::NEG_INFINITY, |a, &b| if a.is_nan() || a > b { a } else { b });
+    let max = x.iter().copied().fold(f64::NEG_INFINITY, axes::larger);
     if !max.is_finite() {
         return max; // e^(∞ − ∞) would be NaN
     }

@@ -3,7 +3,7 @@
 //! With yᵢⱼ = Σₖ aᵢₖ bₖⱼ, ∂y/∂a gathers a row of b and ∂y/∂b a column of a: da = dy·bᵀ, db = aᵀ·dy. A batch axis that
 //! was repeated gets the sum over its repetitions.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
@@ -129,7 +129,7 @@ pub static INFO: OpInfo<MatMul> = OpInfo {
     // γ_K·|a||b| for any order of summation, with γ_K = K·u/(1 − K·u), and K of the smallest float for underflow
     tolerance: Tolerance::Proven(|_, x| {
         let k = x[0].shape()[x[0].ndim() - 1] as f64;
-        let gamma = k * UNIT / (1.0 - k * UNIT);
+        let gamma = gamma(k);
         reference(&x[0].mapv(f64::abs), &x[1].mapv(f64::abs)) * gamma + k * 2f64.powi(-149)
     }),
     cost: |_, shapes| {

@@ -3,6 +3,7 @@
 //! y depends on one element of each window: with m(i, j) its place, y[…, i, j] = x[…, m(i, j)], so dx is dy added up at these
 //! places. They are kept from the forward pass; where two elements are equal the first one is it.
 
+use crate::axes;
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Density, Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
@@ -127,7 +128,7 @@ pub static INFO: OpInfo<MaxPool2d> = OpInfo {
     source: "PyTorch, torch.nn.MaxPool2d",
     reference: |op, x| {
         windows(&x[0], &op.pool, |seen| {
-            seen.iter().fold(f64::NEG_INFINITY, |a, &b| if a.is_nan() || a > b { a } else { b })
+            seen.iter().copied().fold(f64::NEG_INFINITY, axes::larger)
         })
     },
     sample: |d| {

@@ -3,7 +3,7 @@
 //! Every averaged element has the derivative 1/n, so dx repeats dy / n along the axes. The division belongs to the reduction:
 //! the sum is not rounded to f32 before it.
 
-use super::sum::{cost, gamma, sample_axes};
+use super::sum::{cost, sample_axes, sum_gamma};
 use crate::axes;
 use crate::info::{Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
@@ -87,7 +87,7 @@ pub static INFO: OpInfo<Mean> = OpInfo {
     tolerance: Tolerance::Proven(|op, x| {
         let n = axes::count(x[0].shape(), &op.axes);
         axes::reduce(&x[0], &op.axes, op.keepdim, |x| {
-            gamma(n) * x.iter().map(|x| x.abs()).sum::<f64>() / n as f64 + 2f64.powi(-149)
+            sum_gamma(n) * x.iter().map(|x| x.abs()).sum::<f64>() / n as f64 + 2f64.powi(-149)
         })
     }),
     cost: |_, shapes| cost(1, shapes),

@@ -70,9 +70,8 @@ pub static INFO: OpInfo<Min> = OpInfo {
     gradient: "dx = dy / n where x is y, which n elements are; 0 elsewhere",
     source: "definition; ties as PyTorch's amin",
     reference: |op, x| {
-        // and not f64::min, which would swallow NaN
         axes::reduce(&x[0], &op.axes, op.keepdim, |x| {
-            x.iter().fold(f64::INFINITY, |a, &b| if a.is_nan() || a < b { a } else { b })
+            x.iter().copied().fold(f64::INFINITY, axes::smaller)
         })
     },
     sample: |d| {

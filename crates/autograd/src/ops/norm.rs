@@ -124,7 +124,7 @@ impl Var {
 
 /// (Σ |x|ᵖ)^(1/p) of a row, in f64.
 fn reference(x: &[f64], p: f64) -> f64 {
-    let largest = x.iter().fold(0.0, |a: f64, &b| if a.is_nan() || a > b.abs() { a } else { b.abs() });
+    let largest = x.iter().map(|x| x.abs()).fold(0.0, axes::larger);
     if p.is_infinite() || largest == 0.0 || !largest.is_finite() {
         return largest;
     }

@@ -7,7 +7,7 @@
 //!
 //! The matrix of a turn is orthogonal: its transpose, by which gradients come back, is its inverse, the turn by −θ.
 
-use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::{Ids, Rotary as Table, RotaryLayout, Tensor};
@@ -131,7 +131,7 @@ pub static INFO: OpInfo<Rotary> = OpInfo {
     ],
     // a rounded sine or cosine, a product and a sum
     tolerance: Tolerance::Proven(|op, x| {
-        let gamma = 3.0 * UNIT / (1.0 - 3.0 * UNIT);
+        let gamma = gamma(3.0);
         reference(op, &x[0], |a, b| gamma * (a.abs() + b.abs()) + 3.0 * 2f64.powi(-149))
     }),
     cost: |_, shapes| {

@@ -3,7 +3,7 @@
 //! Every summed element has the derivative 1, so dx repeats dy along the summed axes.
 
 use crate::axes;
-use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
+use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wrong, gamma};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
@@ -79,9 +79,8 @@ impl Var {
 
 /// By how much a sum of n terms may be wrong, as a share of Σ|x|: γ of n roundings in any order, and no more than what the blocks
 /// of the kernel promise.
-pub(super) fn gamma(n: usize) -> f64 {
-    let n = n.min(SUM_DEPTH) as f64;
-    n * UNIT / (1.0 - n * UNIT)
+pub(super) fn sum_gamma(n: usize) -> f64 {
+    gamma(n.min(SUM_DEPTH) as f64)
 }
 
 /// Some of three axes, in any way of naming them, and whether they stay. The harness' largest samples draw the second and the
@@ -121,7 +120,7 @@ pub static INFO: OpInfo<Sum> = OpInfo {
         },
     ],
     tolerance: Tolerance::Proven(|op, x| {
-        let gamma = gamma(axes::count(x[0].shape(), &op.axes));
+        let gamma = sum_gamma(axes::count(x[0].shape(), &op.axes));
         axes::reduce(&x[0], &op.axes, op.keepdim, |x| gamma * x.iter().map(|x| x.abs()).sum::<f64>())
     }),
     cost: |_, shapes| cost(1, shapes),

@@ -75,14 +75,13 @@ fn with_a_graph_the_gradient_in_a_hook_has_one_too_and_every_sweep_passes_the_ho
 
 #[test]
 fn a_hook_may_look_at_its_own_variable() {
-    let x = Var::input(tensor![2.0]);
+    let x = Rc::new(Var::input(tensor![2.0]).named("x"));
     let seen = Rc::new(RefCell::new(None));
-    let (inside, keep) = (x.clone(), seen.clone());
+    let (weak, keep) = (Rc::downgrade(&x), seen.clone()); // weak: the graph owns the hook
     x.register_hook(move |_| {
-        *keep.borrow_mut() = inside.name();
+        *keep.borrow_mut() = weak.upgrade()?.name();
         None
     });
-    let x = x.named("x");
     x.exp().sum_all().backward();
     assert_eq!(seen.borrow().as_deref(), Some("x"));
 }

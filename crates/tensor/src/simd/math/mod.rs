@@ -22,10 +22,10 @@
 //! | [`sin_cos_turns`] | 1.1 | 1.7 |
 //!
 //! The numbers bound the error in ULP: units in the last place of the exact result, 2⁻¹⁴⁹ at least. "Fused" is NEON,
-//! AVX2 and AVX-512, whose results are equal bit for bit; the scalar token rounds twice in `mul_add`. They were measured against
-//! f64 on the scalar token, AVX2 and AVX-512: at all 2³² inputs but for the sine of [`sin_cos_turns`] and [`ndtr`] on the
-//! fused tokens, which are at every 509th; powers along one cut and at random pairs; on NEON, which was emulated, at every 8191st. `cargo test --release -- --ignored exhaustive` does it again, `… exhaustive::erf` for one function;
-//! docs/results/proof.md has what was found.
+//! AVX2 and AVX-512, whose results are equal bit for bit; the scalar token rounds twice in `mul_add`. They were measured
+//! against f64 at all 2³² inputs on the scalar token, AVX2 and AVX-512, powers along one cut and at random pairs; on NEON,
+//! which was emulated, at every 8191st. `cargo test --release -- --ignored exhaustive` does it again, `… exhaustive::erf` for
+//! one function; docs/results/proof.md has what was found.
 //!
 //! The polynomials are minimax fits made by `tools/math/minimax.py`; the file of each function says over which interval
 //! and how good. The plan of all of them is the usual one (Muller, *Elementary Functions*, 3rd edition 2016): reduce the
