@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod best;
+mod checkpoints;
 mod config;
 mod curves;
 mod error;
@@ -20,6 +21,8 @@ mod progress;
 mod report;
 mod run_dir;
 mod runner;
+mod sitting;
+mod trained;
 
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, curves_svg};
@@ -31,4 +34,6 @@ pub use metrics::{Metrics, MetricsLog, Record, read_metrics};
 pub use page::Page;
 pub use progress::Show;
 pub use run_dir::{RunDir, claim_folder};
-pub use runner::{Ending, Limits, Outcome, Runner, SAMPLE_SEED, Trained};
+pub use runner::{Runner, SAMPLE_SEED};
+pub use sitting::{Ending, Limits, Outcome};
+pub use trained::Trained;

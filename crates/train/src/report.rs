@@ -5,7 +5,7 @@ use crate::error::TrainError;
 use crate::experiment::Picture;
 use crate::metrics::{Metrics, Record, read_metrics};
 use crate::page::Page;
-use crate::runner::Trained;
+use crate::trained::Trained;
 use glassbox_data::image::{Image, read_png};
 
 /// So many pictures tell how training went; more would only make the file large.

@@ -1,139 +1,31 @@
 //! The loop around a model: steps, metrics, samples, checkpoints, the report.
 
 use crate::best::Judged;
+use crate::checkpoints::KEPT;
 use crate::config::RunConfig;
 use crate::error::TrainError;
-use crate::experiment::{Experiment, Preset};
+use crate::experiment::Preset;
 use crate::lock::Lock;
-use crate::manifest::Verdict;
 use crate::metrics::{Metrics, MetricsLog, Record};
 use crate::progress::{Progress, Show};
 use crate::report;
-use crate::run_dir::{KEPT, RunDir};
+use crate::run_dir::RunDir;
+use crate::sitting::{Clock, Ending, Limits, Outcome};
+use crate::trained::{State, Trained, read_config, unchecked};
 use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 
 /// Samples in a grid that is drawn as training goes.
 const SAMPLES: usize = 64;
 
 /// The seed of those samples: always the same noise, so that one sees the same picture become clearer.
 pub const SAMPLE_SEED: u64 = 0;
-
-/// When a sitting ends, and how much it leaves. Without limits it ends at the horizon.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Limits<'a> {
-    /// After this step, counted from the start of the run, instead of the horizon.
-    pub end: Option<u64>,
-    /// After these minutes of this sitting, if the end doesn't come first.
-    pub minutes: Option<f64>,
-    /// When this flag is raised.
-    pub interrupt: Option<&'a AtomicBool>,
-    /// So many checkpoints are kept, the last ones; the one with the least held-out loss is kept besides. Two unless it is
-    /// said. It is not a part of the configuration, for no number depends on it, and holds for this sitting.
-    pub keep: Option<usize>,
-}
-
-/// Why a sitting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// All steps are taken.
-    Finished,
-    /// The minutes were over.
-    OutOfTime,
-    /// The flag was raised.
-    Interrupted,
-}
-
-/// What a sitting came to.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Where the run stands now.
-    pub step: u64,
-    /// Why it stopped there.
-    pub ending: Ending,
-    /// Held-out metrics, also in `evaluation.json`.
-    pub evaluation: Metrics,
-    /// Wall-clock seconds of the run, earlier sittings included.
-    pub seconds: f64,
-    /// The pictures that were drawn at the end, samples first; they are also in the report.
-    pub pictures: Vec<PathBuf>,
-    /// `report.html`.
-    pub report: PathBuf,
-}
-
-/// A trained model of a run, as its last checkpoint has it.
-pub struct Trained {
-    /// The run.
-    pub dir: RunDir,
-    /// Its configuration.
-    pub config: RunConfig,
-    /// The step of the checkpoint.
-    pub step: u64,
-    /// The model.
-    pub experiment: Box<dyn Experiment>,
-    /// What a person should know about how it was opened, in sentences: a checkpoint that was damaged and passed over, or one
-    /// that could not be checked.
-    pub warnings: Vec<String>,
-    state: State,
-}
-
-/// `state.json` in a checkpoint: what the safetensors beside it don't say.
-///
-/// The position in the data is the step itself: batches are a function of (seed, step).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct State {
-    step: u64,
-    seed: u64,
-    examples: u64,
-    seconds: f64,
-}
-
-impl Trained {
-    /// Opens a run to read its last checkpoint; changes nothing in it.
-    ///
-    /// # Errors
-    /// If it is not a run, has no checkpoint, or if something in it, or its data set, is missing or damaged.
-    pub fn open(path: &Path, presets: &[&'static Preset]) -> Result<Trained, TrainError> {
-        let dir = RunDir::open(path)?;
-        let config = read_config(&dir, presets)?;
-        loop {
-            let step = dir.last_checkpoint()?;
-            let opened = Trained::read(&dir, &config, step);
-            // A sitting that goes on at the same time may have replaced the checkpoint by a later one.
-            if opened.is_ok() || dir.last_checkpoint()? == step {
-                return opened;
-            }
-        }
-    }
-
-    fn read(dir: &RunDir, config: &RunConfig, step: u64) -> Result<Trained, TrainError> {
-        let checked = match dir.verify_checkpoint(step)? {
-            Verdict::Whole => true,
-            Verdict::Unchecked => false,
-            Verdict::Damaged(damage) => return Err(TrainError::DamagedCheckpoint(damage)),
-        };
-        let mut run = Trained::load(dir, config, step)?;
-        if !checked {
-            run.warnings.push(unchecked(dir, step));
-        }
-        Ok(run)
-    }
-
-    fn load(dir: &RunDir, config: &RunConfig, step: u64) -> Result<Trained, TrainError> {
-        let folder = dir.checkpoint_path(step);
-        let state = read_state(&folder.join("state.json"), step, config.seed)?;
-        let mut experiment = (config.preset().build)(config, glassbox_data::open(&config.data)?)?;
-        experiment.load(&folder)?;
-        Ok(Trained { dir: dir.clone(), config: config.clone(), step, experiment, warnings: Vec::new(), state })
-    }
-}
 
 /// A run that is training.
 pub struct Runner {
@@ -221,7 +113,7 @@ impl Runner {
         // A kill may have come between the checkpoint and its judgement.
         self.tidy_up()?;
         let mut progress = Progress::new(show, self.run.config.preset().name, self.run.step, end);
-        let clock = Clock { begun: Instant::now(), before: self.run.state.seconds };
+        let clock = Clock::start(self.run.state.seconds);
         let ending = loop {
             if self.run.step == end {
                 break Ending::Finished;
@@ -369,54 +261,9 @@ struct Evaluation {
     metrics: Metrics,
 }
 
-/// Seconds of this sitting, and of the run.
-struct Clock {
-    begun: Instant,
-    before: f64,
-}
-
-impl Clock {
-    fn sitting(&self) -> f64 {
-        self.begun.elapsed().as_secs_f64()
-    }
-
-    fn run(&self) -> f64 {
-        self.before + self.sitting()
-    }
-}
-
 /// A folder given by a relative path is found again from elsewhere only by its absolute one. Names stay names.
 fn absolute(spec: &str) -> String {
     let named = glassbox_data::catalogue().iter().any(|e| e.name == spec);
     let path = if named { None } else { fs::canonicalize(spec).ok() };
     path.and_then(|p| p.to_str().map(str::to_string)).unwrap_or_else(|| spec.to_string())
-}
-
-fn read_config(dir: &RunDir, presets: &[&'static Preset]) -> Result<RunConfig, TrainError> {
-    RunConfig::from_toml(&dir.config_path(), &read_text(&dir.config_path())?, presets)
-}
-
-/// A checkpoint without a manifest is accepted: nothing shows that it is damaged, and there is nothing to go on from else.
-fn unchecked(dir: &RunDir, step: u64) -> String {
-    let folder = dir.checkpoint_path(step);
-    format!("{}: has no manifest.json, so that damage to its files would not be noticed", folder.display())
-}
-
-fn read_text(path: &Path) -> Result<String, TrainError> {
-    fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_path_buf(), doing: "read", source })
-}
-
-fn read_state(path: &Path, step: u64, seed: u64) -> Result<State, TrainError> {
-    let damaged = |problem: String| TrainError::Damaged {
-        path: path.to_path_buf(),
-        problem: format!("{problem}; remove the folder of this checkpoint to go on from the one before it"),
-    };
-    let state: State = serde_json::from_str(&read_text(path)?).map_err(|e| damaged(e.to_string()))?;
-    if (state.step, state.seed) != (step, seed) {
-        let (s, r) = (state.step, state.seed);
-        return Err(damaged(format!(
-            "step {s} and seed {r} are not those of the folder ({step}) and the run ({seed})"
-        )));
-    }
-    Ok(state)
 }
