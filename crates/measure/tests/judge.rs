@@ -8,7 +8,7 @@ use glassbox_nn::{Context, Module};
 use glassbox_tensor::parallel::with_serial_threshold;
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
-use glassbox_train::{Experiment, Limits, Preset, RunConfig, Runner, Show};
+use glassbox_train::{Experiment, Limits, Preset, RunConfig, Runner};
 use std::fs;
 
 /// Small steps on the first 400 pictures.
@@ -103,7 +103,7 @@ fn a_run_leaves_its_pictures_and_weights_of_less_than_a_megabyte() {
     let out = folder.path().join("run");
     let (config, _) = small(&JUDGE);
     let limits = Limits { end: Some(2), ..Limits::default() };
-    Runner::start(config, &out).unwrap().train(&limits, Show::Nothing).unwrap();
+    Runner::start(config, &out).unwrap().train(&limits, &mut ()).unwrap();
     assert!(fs::metadata(out.join("checkpoints/step-2/model.safetensors")).unwrap().len() < 1_000_000);
     for picture in ["samples", "mistakes", "confusion"] {
         assert!(out.join(format!("samples/{picture}.png")).exists(), "{picture}");

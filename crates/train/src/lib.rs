@@ -1,7 +1,7 @@
 //! # Training: everything around a model that is the same for all of them
 //!
 //! A family of models implements [`Experiment`] and describes itself by [`Preset`]s; the rest is here. [`Runner`] takes the
-//! steps, notes the [`Metrics`], draws samples, and leaves a [`RunDir`] that explains itself and that a later sitting goes
+//! steps, notes the [`Metrics`], draws samples, tells an [`Observer`] of all that, and leaves a [`RunDir`] that explains itself and that a later sitting goes
 //! on with, bit for bit. [`Page`] and [`curves_svg`] make the report.
 
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod interrupt;
 mod lock;
 mod manifest;
 mod metrics;
+mod observer;
 mod page;
 mod progress;
 mod report;
@@ -30,9 +31,10 @@ pub use error::{TrainError, nearest};
 pub use experiment::{Build, Experiment, Picture, Preset, StepOutcome, find_preset};
 pub use interrupt::catch_interrupts;
 pub use manifest::{Damage, Flaw};
-pub use metrics::{Metrics, MetricsLog, Record, read_metrics};
+pub use metrics::{HELD_OUT, Metrics, MetricsLog, Record, read_metrics, shown};
+pub use observer::Observer;
 pub use page::Page;
-pub use progress::Show;
+pub use progress::Progress;
 pub use run_dir::{RunDir, claim_folder};
 pub use runner::{Runner, SAMPLE_SEED};
 pub use sitting::{Ending, Limits, Outcome};

@@ -9,6 +9,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// What stands before the name of a metric of held-out data in `metrics.jsonl`.
+pub const HELD_OUT: &str = "test_";
+
 /// Numbers with names, in order. The first of a loss is `loss`; its parts follow.
 ///
 /// ```
@@ -47,12 +50,26 @@ impl Metrics {
 }
 
 impl fmt::Display for Metrics {
-    /// As `loss 240.50 kl 12.00`.
+    /// As `loss 240.50  kl 12.00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, (name, value)) in self.iter().enumerate() {
-            write!(f, "{}{name} {value:.2}", if i == 0 { "" } else { "  " })?;
+            write!(f, "{}{name} {}", if i == 0 { "" } else { "  " }, shown(value))?;
         }
         Ok(())
+    }
+}
+
+/// A number for people: two decimals, or three digits of what is too small for them, such as a learning rate.
+///
+/// ```
+/// use glassbox_train::shown;
+/// assert_eq!([240.498, 12.0, 0.0, 0.90051, 0.000912].map(shown), ["240.50", "12.00", "0.00", "0.901", "9.12e-4"]);
+/// ```
+pub fn shown(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1.0.. => format!("{value:.2}"),
+        0.01.. => format!("{value:.3}"),
+        _ => format!("{value:.2e}"),
     }
 }
 

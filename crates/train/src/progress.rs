@@ -1,62 +1,80 @@
 //! What a person sees while a run trains: a bar on a terminal, plain lines elsewhere, both on standard error.
 
-use crate::metrics::Metrics;
+use crate::error::TrainError;
+use crate::metrics::{HELD_OUT, Metrics, Record};
+use crate::observer::Observer;
+use crate::sitting::Outcome;
+use crate::trained::Trained;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-/// How training shows how far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Show {
-    /// A bar where standard error is a terminal, lines where it isn't.
-    #[default]
-    Auto,
-    /// Lines.
-    Lines,
-    /// Not at all.
-    Nothing,
-}
-
 /// Lines come at most that often, so that a log of hours stays readable.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
-/// Shows one sitting of a run.
+/// Shows how far a sitting is: a bar where standard error is a terminal, lines where it isn't.
+#[derive(Debug, Default)]
+pub struct Progress {
+    sitting: Option<Sitting>,
+}
+
 #[derive(Debug)]
-pub(crate) struct Progress {
-    name: String,
-    kind: Kind,
-    end: u64,
+struct Sitting {
+    name: &'static str,
     first: u64,
+    end: u64,
     begun: Instant,
+    kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
     Bar(ProgressBar),
     Lines { last: Option<Instant> },
-    Nothing,
 }
 
 impl Progress {
-    /// From step `first` to step `end`.
-    pub(crate) fn new(show: Show, name: &str, first: u64, end: u64) -> Progress {
-        let kind = match show {
-            Show::Nothing => Kind::Nothing,
-            Show::Auto if std::io::stderr().is_terminal() => {
-                let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {per_sec} eta {eta}  {msg}");
-                let bar = ProgressBar::new(end).with_style(style.expect("the template is valid"));
-                bar.set_prefix(name.to_string());
-                bar.set_position(first);
-                bar.reset_eta();
-                Kind::Bar(bar)
-            }
-            Show::Auto | Show::Lines => Kind::Lines { last: None },
+    /// Of no sitting yet.
+    pub fn new() -> Progress {
+        Progress::default()
+    }
+}
+
+impl Observer for Progress {
+    fn begin(&mut self, run: &Trained, end: u64) -> Result<(), TrainError> {
+        let (name, first) = (run.config.preset().name, run.step);
+        let kind = match std::io::stderr().is_terminal() {
+            true => Kind::Bar(bar(name, first, end)),
+            false => Kind::Lines { last: None },
         };
-        Progress { name: name.to_string(), kind, end, first, begun: Instant::now() }
+        self.sitting = Some(Sitting { name, first, end, begun: Instant::now(), kind });
+        Ok(())
     }
 
-    /// After step `step`, with its metrics.
-    pub(crate) fn step(&mut self, step: u64, metrics: &Metrics) {
+    fn step(&mut self, record: &Record) -> Result<(), TrainError> {
+        self.sitting.iter_mut().for_each(|sitting| sitting.step(record.step, &of_the_batch(&record.metrics)));
+        Ok(())
+    }
+
+    fn warned(&mut self, sentence: &str) -> Result<(), TrainError> {
+        match &self.sitting {
+            Some(Sitting { name, kind: Kind::Bar(bar), .. }) => bar.suspend(|| eprintln!("{name}: {sentence}")),
+            Some(Sitting { name, .. }) => eprintln!("{name}: {sentence}"),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Outcome) -> Result<(), TrainError> {
+        if let Some(Sitting { kind: Kind::Bar(bar), .. }) = self.sitting.take() {
+            bar.abandon(); // the bar stays as it is
+        }
+        Ok(())
+    }
+}
+
+impl Sitting {
+    fn step(&mut self, step: u64, metrics: &Metrics) {
         match &mut self.kind {
             Kind::Bar(bar) => {
                 bar.set_position(step);
@@ -69,14 +87,21 @@ impl Progress {
                     eprintln!("{} step {step}/{}  {metrics}  {speed:.1} steps/s", self.name, self.end);
                 }
             }
-            Kind::Nothing => {}
         }
     }
+}
 
-    /// The sitting is over.
-    pub(crate) fn finish(&self) {
-        if let Kind::Bar(bar) = &self.kind {
-            bar.abandon(); // the bar stays as it is
-        }
-    }
+fn bar(name: &str, first: u64, end: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len} {per_sec} eta {eta}  {msg}");
+    let bar = ProgressBar::new(end).with_style(style.expect("the template is valid"));
+    bar.set_prefix(name.to_string());
+    bar.set_position(first);
+    bar.reset_eta();
+    bar
+}
+
+/// Those that every step has: a number that is there once in a hundred steps would only make the line jump.
+fn of_the_batch(metrics: &Metrics) -> Metrics {
+    let every_step = metrics.iter().filter(|(name, _)| !name.starts_with(HELD_OUT));
+    every_step.fold(Metrics::new(), |all, (name, value)| all.with(name, value))
 }

@@ -3,7 +3,7 @@
 use crate::curves::{Curve, curves_svg};
 use crate::error::TrainError;
 use crate::experiment::Picture;
-use crate::metrics::{Metrics, Record, read_metrics};
+use crate::metrics::{HELD_OUT, Metrics, Record, read_metrics, shown};
 use crate::page::Page;
 use crate::trained::Trained;
 use glassbox_data::image::{Image, read_png};
@@ -19,7 +19,7 @@ pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, s
     let mut page = Page::new(&format!("{}: {}", preset.name, preset.about));
 
     page.heading("Result");
-    page.table(evaluation.iter().map(|(name, value)| (name, format!("{value:.2}"))));
+    page.table(evaluation.iter().map(|(name, value)| (name, shown(value))));
     page.text(&format!(
         "On held-out data after {} steps, {} examples and {seconds:.1} seconds; {parameters} parameters.",
         run.step,
@@ -60,13 +60,13 @@ fn loss_curves(records: &[Record]) -> Vec<Curve> {
     };
     vec![
         Curve { name: "training".to_string(), points: points("loss"), colour: 0, marked: false },
-        Curve { name: "held out".to_string(), points: points("test_loss"), colour: 1, marked: true },
+        Curve { name: "held out".to_string(), points: points(&format!("{HELD_OUT}loss")), colour: 1, marked: true },
     ]
 }
 
 /// Empty when the loss has a single part: it would be the same curve again.
 fn part_curves(records: &[Record]) -> Vec<Curve> {
-    let is_part = |name: &&str| !["loss", "grad_norm"].contains(name) && !name.starts_with("test_");
+    let is_part = |name: &&str| !["loss", "grad_norm", "lr"].contains(name) && !name.starts_with(HELD_OUT);
     let names: Vec<&str> =
         records.first().map_or(Vec::new(), |r| r.metrics.iter().map(|m| m.0).filter(is_part).collect());
     if names.len() < 2 {

@@ -6,8 +6,8 @@ use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::experiment::Preset;
 use crate::lock::Lock;
-use crate::metrics::{Metrics, MetricsLog, Record};
-use crate::progress::{Progress, Show};
+use crate::metrics::{HELD_OUT, Metrics, MetricsLog, Record};
+use crate::observer::Observer;
 use crate::report;
 use crate::run_dir::RunDir;
 use crate::sitting::{Clock, Ending, Limits, Outcome};
@@ -34,6 +34,8 @@ pub struct Runner {
     keep: usize,
     /// The last evaluation, with the step after which it was made.
     evaluation: Option<(u64, Metrics)>,
+    /// The step after which samples were drawn last.
+    sampled: Option<u64>,
     /// Held as long as this lives.
     _lock: Lock,
 }
@@ -54,7 +56,7 @@ impl Runner {
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
         let run = Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state };
-        let runner = Runner { run, log, keep: KEPT, evaluation: None, _lock: lock };
+        let runner = Runner { run, log, keep: KEPT, evaluation: None, sampled: None, _lock: lock };
         runner.save()?;
         write_atomically(&runner.run.dir.config_path(), text.as_bytes())?;
         Ok(runner)
@@ -86,7 +88,7 @@ impl Runner {
         if !whole.checked {
             run.warnings.push(unchecked(&dir, run.step));
         }
-        Ok(Runner { run, log, keep: KEPT, evaluation: None, _lock: lock })
+        Ok(Runner { run, log, keep: KEPT, evaluation: None, sampled: None, _lock: lock })
     }
 
     /// The run as it stands.
@@ -99,8 +101,8 @@ impl Runner {
     ///
     /// # Errors
     /// If there is no step left to take, if a loss is not finite (nothing of that step is kept), or if something cannot
-    /// be written.
-    pub fn train(&mut self, limits: &Limits<'_>, show: Show) -> Result<Outcome, TrainError> {
+    /// be written, by the run or by who looks on.
+    pub fn train(&mut self, limits: &Limits<'_>, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         let end = limits.end.unwrap_or(self.run.config.horizon());
         if end < self.run.step || end == self.run.step && self.is_concluded() {
             return Err(TrainError::Contradiction(format!(
@@ -112,7 +114,7 @@ impl Runner {
         self.keep = limits.keep.unwrap_or(KEPT);
         // A kill may have come between the checkpoint and its judgement.
         self.tidy_up()?;
-        let mut progress = Progress::new(show, self.run.config.preset().name, self.run.step, end);
+        observer.begin(&self.run, end)?;
         let clock = Clock::start(self.run.state.seconds);
         let ending = loop {
             if self.run.step == end {
@@ -124,25 +126,25 @@ impl Runner {
             if limits.minutes.is_some_and(|m| clock.sitting() >= 60.0 * m) {
                 break Ending::OutOfTime;
             }
-            let metrics = self.step(&clock).map_err(|error| self.explain(error, limits))?;
-            progress.step(self.run.step, &metrics);
+            self.step(&clock, observer).map_err(|error| self.explain(error, limits))?;
         };
-        progress.finish();
-        self.conclude(ending, &clock)
+        let outcome = self.conclude(ending, &clock, observer)?;
+        observer.end(&outcome)?;
+        Ok(outcome)
     }
 
     /// One step and what is due after it.
-    fn step(&mut self, clock: &Clock) -> Result<Metrics, TrainError> {
+    fn step(&mut self, clock: &Clock, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let run = &mut self.run;
         let outcome = run.experiment.train_step(run.step)?;
         run.step += 1;
         run.state.step = run.step;
         run.state.examples += outcome.examples as u64;
-        let mut metrics = outcome.metrics.clone();
+        let mut metrics = outcome.metrics;
         if run.step.is_multiple_of(run.config.count("sample_every")) {
-            write_png(&run.dir.sample_path(run.step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
+            self.draw_samples(observer)?;
             for (name, value) in self.evaluate().iter() {
-                metrics = metrics.with(&format!("test_{name}"), value);
+                metrics = metrics.with(&format!("{HELD_OUT}{name}"), value);
             }
         }
         let run = &mut self.run;
@@ -151,12 +153,26 @@ impl Runner {
         }
         run.state.seconds = clock.run();
         let (step, seconds, examples) = (run.step, run.state.seconds, run.state.examples);
-        self.log.append(&Record { step, metrics, seconds, examples })?;
+        let record = Record { step, metrics, seconds, examples };
+        self.log.append(&record)?;
+        observer.step(&record)?;
         if self.run.step.is_multiple_of(self.run.config.count("checkpoint_every")) {
             self.save()?;
             self.tidy_up()?;
         }
-        Ok(outcome.metrics)
+        Ok(())
+    }
+
+    /// Samples of the model as it stands, unless they are drawn already.
+    fn draw_samples(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let run = &self.run;
+        if self.sampled != Some(run.step) {
+            let samples = run.experiment.sample(SAMPLES, SAMPLE_SEED);
+            write_png(&run.dir.sample_path(run.step), &samples)?;
+            observer.sampled(run.step, &samples)?;
+            self.sampled = Some(run.step);
+        }
+        Ok(())
     }
 
     /// Adds to a number that went wrong which operation made it: the steps since the last checkpoint are taken again, for
@@ -230,14 +246,14 @@ impl Runner {
         serde_json::from_slice(&text).is_ok_and(|Concluded { step }| step == self.run.step)
     }
 
-    fn conclude(&mut self, ending: Ending, clock: &Clock) -> Result<Outcome, TrainError> {
+    fn conclude(&mut self, ending: Ending, clock: &Clock, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
         self.run.state.seconds = clock.run();
         self.save()?;
         let evaluation = self.evaluate();
         self.tidy_up()?;
+        self.draw_samples(observer)?;
         let run = &self.run;
         let (step, seconds) = (run.step, run.state.seconds);
-        write_png(&run.dir.sample_path(step), &run.experiment.sample(SAMPLES, SAMPLE_SEED))?;
         let mut pictures = Vec::new();
         let shown = run.experiment.pictures();
         for picture in &shown {

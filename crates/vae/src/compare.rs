@@ -11,7 +11,8 @@ use glassbox_measure::linalg::Gaussian;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{
-    Ending, Experiment, Limits, Outcome, Page, RunConfig, Runner, SAMPLE_SEED, Show, TrainError, Trained, claim_folder,
+    Ending, Experiment, Limits, Observer, Outcome, Page, RunConfig, Runner, SAMPLE_SEED, TrainError, Trained,
+    claim_folder,
 };
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ pub fn train_both(
     configs: [RunConfig; 2],
     out: &Path,
     limits: &Limits<'_>,
-    show: Show,
+    observer: &mut dyn Observer,
 ) -> Result<Comparison, TrainError> {
     // A mistake in the configuration or the data must not leave a folder behind.
     let data = glassbox_data::open(&configs[0].data)?;
@@ -74,7 +75,7 @@ pub fn train_both(
     for config in configs {
         let name = config.preset().name;
         let mut runner = Runner::start(config, &out.join(name))?;
-        let outcome = runner.train(&limits, show)?;
+        let outcome = runner.train(&limits, observer)?;
         let interrupted = outcome.ending == Ending::Interrupted;
         comparison.runs.push((name, outcome));
         if interrupted {

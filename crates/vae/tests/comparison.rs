@@ -4,7 +4,7 @@ mod common;
 
 use common::small;
 use glassbox_data::image::read_png;
-use glassbox_train::{Limits, Show};
+use glassbox_train::Limits;
 use glassbox_vae::compare::{configs, train_both};
 use glassbox_vae::{AE, VAE_MLP};
 use std::fs;
@@ -15,7 +15,7 @@ fn both_runs_and_the_pictures_that_compare_them_are_there() {
     let parent = tempfile::tempdir().unwrap();
     let out = parent.path().join("vae");
     let limits = Limits { end: Some(6), ..Limits::default() };
-    let comparison = train_both([small(&AE), small(&VAE_MLP)], &out, &limits, Show::Nothing).unwrap();
+    let comparison = train_both([small(&AE), small(&VAE_MLP)], &out, &limits, &mut ()).unwrap();
     assert_eq!(
         comparison.runs.iter().map(|(name, o)| (*name, o.step)).collect::<Vec<_>>(),
         [("ae", 6), ("vae-mlp", 6)]
@@ -33,7 +33,7 @@ fn both_runs_and_the_pictures_that_compare_them_are_there() {
     assert_eq!(report.matches("data:image/png").count(), 3);
     assert!(report.contains("<svg") && !report.contains("src=\"http"));
 
-    let error = train_both(configs(), &out, &limits, Show::Nothing).unwrap_err();
+    let error = train_both(configs(), &out, &limits, &mut ()).unwrap_err();
     assert!(error.is_mistake() && error.to_string().contains("exists and is not empty"), "{error}");
 }
 
@@ -42,7 +42,7 @@ fn an_interrupt_ends_the_job_with_the_first_run_saved() {
     let parent = tempfile::tempdir().unwrap();
     let out = parent.path().join("vae");
     let limits = Limits { interrupt: Some(&AtomicBool::new(true)), ..Limits::default() };
-    let comparison = train_both([small(&AE), small(&VAE_MLP)], &out, &limits, Show::Nothing).unwrap();
+    let comparison = train_both([small(&AE), small(&VAE_MLP)], &out, &limits, &mut ()).unwrap();
     assert_eq!((comparison.runs.len(), comparison.report), (1, None));
     assert!(out.join("ae/checkpoints/step-0/model.safetensors").is_file());
     assert!(!out.join("vae-mlp").exists());

@@ -7,7 +7,7 @@ use glassbox_autograd::Var;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::parallel::with_serial_threshold;
 use glassbox_tensor::random::Key;
-use glassbox_train::{Experiment, Limits, Metrics, Preset, Runner, Show, Trained};
+use glassbox_train::{Experiment, Limits, Metrics, Preset, Runner, Trained};
 use glassbox_vae::{Autoencoder, Code, PRESETS, Sizes, Training, VAE_BINARY, VAE_MLP, VaeBinary, VaeConv, VaeMlp};
 use std::fs;
 
@@ -44,9 +44,9 @@ fn resume_is_bit_identical() {
         let parent = tempfile::tempdir().unwrap();
         let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
         let start = |out| Runner::start(small(preset), out).unwrap();
-        start(&whole).train(&until(14), Show::Nothing).unwrap();
-        start(&parts).train(&until(7), Show::Nothing).unwrap();
-        Runner::resume(&parts, PRESETS).unwrap().train(&until(14), Show::Nothing).unwrap();
+        start(&whole).train(&until(14), &mut ()).unwrap();
+        start(&parts).train(&until(7), &mut ()).unwrap();
+        Runner::resume(&parts, PRESETS).unwrap().train(&until(14), &mut ()).unwrap();
 
         assert_eq!(timeless(&whole), timeless(&parts), "{}", preset.name);
         let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
@@ -189,7 +189,7 @@ fn an_evaluation_gives_the_same_bits_again_and_means_over_the_whole_test_set() {
 fn a_checkpoint_of_another_size_or_cut_short_is_refused_by_name() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    Runner::start(small(&VAE_MLP), &run).unwrap().train(&until(2), Show::Nothing).unwrap();
+    Runner::start(small(&VAE_MLP), &run).unwrap().train(&until(2), &mut ()).unwrap();
     let open = || Trained::open(&run, PRESETS).err().unwrap().to_string();
 
     let config = fs::read_to_string(run.join("config.toml")).unwrap();

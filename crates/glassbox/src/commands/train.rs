@@ -5,7 +5,7 @@ use crate::cli::Train;
 use crate::failure::Failure;
 use crate::output::print;
 use anyhow::Context;
-use glassbox_train::{Ending, Limits, Outcome, RunConfig, RunDir, Runner, Show, catch_interrupts};
+use glassbox_train::{Ending, Limits, Outcome, Progress, RunConfig, RunDir, Runner, catch_interrupts};
 use glassbox_vae::compare;
 use std::path::Path;
 
@@ -25,14 +25,14 @@ fn start(preset: &str, options: &Train) -> Result<(), Failure> {
         let mut configs = compare::configs();
         configs.iter_mut().try_for_each(|config| apply(options, config))?;
         let limits = Limits { end: None, ..limits(options)? }; // of a new run, --steps is the horizon
-        let comparison = compare::train_both(configs, &out, &limits, Show::Auto)?;
+        let comparison = compare::train_both(configs, &out, &limits, &mut Progress::new())?;
         return print(&describe_comparison(&out, &comparison));
     }
     let preset = PRESETS.iter().find(|p| p.name == preset).ok_or_else(|| unknown_preset(preset))?;
     let mut config = RunConfig::new(preset);
     apply(options, &mut config)?;
     let mut runner = Runner::start(config, &out)?;
-    let outcome = runner.train(&Limits { end: None, ..limits(options)? }, Show::Auto)?;
+    let outcome = runner.train(&Limits { end: None, ..limits(options)? }, &mut Progress::new())?;
     print(&describe(&out, &outcome))
 }
 
@@ -53,7 +53,7 @@ fn resume(run: &Path, options: &Train) -> Result<(), Failure> {
     super::check_is_one_run(run)?;
     let mut runner = Runner::resume(run, &PRESETS)?;
     super::warn(runner.run_so_far());
-    let outcome = runner.train(&limits(options)?, Show::Auto)?;
+    let outcome = runner.train(&limits(options)?, &mut Progress::new())?;
     print(&describe(run, &outcome))
 }
 

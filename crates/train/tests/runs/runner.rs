@@ -1,139 +1,16 @@
-//! Runs of a tiny model in plain arrays: what is tested is the loop and the directory, not the engine.
+//! The loop and the directory: what a run leaves, and how it goes on.
 
-use glassbox_autograd::Var;
-use glassbox_data::DataSplits;
-use glassbox_data::image::Image;
-use glassbox_tensor::Tensor;
-use glassbox_train::{
-    Ending, Experiment, Limits, Metrics, Picture, Preset, Record, RunConfig, Runner, Setting, Show, StepOutcome,
-    TrainError, Trained, read_metrics,
-};
+use crate::mean::{MEAN, start, timeless, until, weights};
+use glassbox_train::{Ending, Limits, RunConfig, Runner, TrainError, Trained};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-
-/// The mean picture, by stochastic gradient descent with momentum, one picture at a time.
-struct MeanPicture {
-    data: DataSplits,
-    seed: u64,
-    lr: f64,
-    nan_at: u64,
-    weights: Vec<f64>,
-    momentum: Vec<f64>,
-}
-
-static MEAN: Preset = Preset {
-    name: "mean",
-    about: "the mean picture",
-    cost: "nothing",
-    formula: "loss = sum (w - x)^2",
-    data: "fashion-mnist",
-    settings: &[
-        Setting::count("batch", "pictures in a step", 1, 1, 1),
-        Setting::count("epochs", "passes over the data", 1, 1, 1000),
-        Setting::real("lr", "the learning rate", 0.01, 1e-6, 1.0),
-        Setting::count("sample_every", "steps between samples", 4, 1, u64::MAX),
-        Setting::count("checkpoint_every", "steps between checkpoints", 5, 1, u64::MAX),
-        Setting::count("nan_at", "the step whose loss is not a number", 0, 0, 1000),
-    ],
-    build: |config, data| {
-        let pixels = data.train.pixels();
-        Ok(Box::new(MeanPicture {
-            data,
-            seed: config.seed,
-            lr: config.real("lr"),
-            nan_at: config.count("nan_at"),
-            weights: vec![0.0; pixels],
-            momentum: vec![0.0; pixels],
-        }))
-    },
-};
-
-impl MeanPicture {
-    fn loss(&self, picture: &[u8]) -> f64 {
-        self.weights.iter().zip(picture).map(|(w, &x)| (w - f64::from(x) / 255.0).powi(2)).sum()
-    }
-}
-
-impl Experiment for MeanPicture {
-    fn train_step(&mut self, step: u64) -> Result<StepOutcome, TrainError> {
-        let picture =
-            self.data.train.image(((self.seed + 7919 * step) % self.data.train.len() as u64) as usize).to_vec();
-        let loss = match step + 1 == self.nan_at {
-            true => Var::input(Tensor::scalar(-1.0)).ln().item().into(), // NaN
-            false => self.loss(&picture),
-        };
-        for ((w, m), x) in self.weights.iter_mut().zip(&mut self.momentum).zip(picture) {
-            *m = 0.9 * *m + (*w - f64::from(x) / 255.0);
-            *w -= self.lr * *m;
-        }
-        Ok(StepOutcome { metrics: Metrics::new().with("loss", loss), examples: 1 })
-    }
-
-    fn evaluate(&self) -> Metrics {
-        Metrics::new().with("loss", self.loss(self.data.test.image(0)))
-    }
-
-    fn sample(&self, _n: usize, _seed: u64) -> Image {
-        Image::new(28, 28, 1, self.weights.iter().map(|w| (255.0 * w).clamp(0.0, 255.0) as u8).collect())
-    }
-
-    fn pictures(&self) -> Vec<Picture> {
-        vec![Picture { name: "mean", caption: "The mean picture".to_string(), image: self.sample(1, 0) }]
-    }
-
-    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        vec![("w".to_string(), vec![784])]
-    }
-
-    fn loss_graph(&self) -> Var {
-        Var::constant(Tensor::scalar(0.0))
-    }
-
-    fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        let bytes: Vec<u8> = self.weights.iter().chain(&self.momentum).flat_map(|x| x.to_le_bytes()).collect();
-        fs::write(folder.join("weights.bin"), bytes).map_err(|source| TrainError::Io {
-            path: folder.to_path_buf(),
-            doing: "write",
-            source,
-        })
-    }
-
-    fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
-        let bytes = fs::read(folder.join("weights.bin")).unwrap();
-        let values: Vec<f64> = bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
-        self.weights.copy_from_slice(&values[..784]);
-        self.momentum.copy_from_slice(&values[784..]);
-        Ok(())
-    }
-}
-
-fn start(out: &Path, sets: &[&str]) -> Runner {
-    let mut config = RunConfig::new(&MEAN);
-    sets.iter().for_each(|s| config.set(s).unwrap());
-    Runner::start(config, out).unwrap()
-}
-
-fn until(end: u64) -> Limits<'static> {
-    Limits { end: Some(end), ..Limits::default() }
-}
-
-/// The metrics without the wall clock.
-fn timeless(run: &Path) -> Vec<Record> {
-    let mut records = read_metrics(&run.join("metrics.jsonl")).unwrap();
-    records.iter_mut().for_each(|r| r.seconds = 0.0);
-    records
-}
-
-fn weights(run: &Path, step: u64) -> Vec<u8> {
-    fs::read(run.join(format!("checkpoints/step-{step}/weights.bin"))).unwrap()
-}
 
 #[test]
 fn a_run_leaves_a_directory_that_explains_itself() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    let outcome = start(&run, &["lr=0.02"]).train(&until(10), Show::Nothing).unwrap();
+    let outcome = start(&run, &["lr=0.02"]).train(&until(10), &mut ()).unwrap();
     assert_eq!((outcome.step, outcome.ending), (10, Ending::Finished));
 
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
@@ -160,10 +37,10 @@ fn a_run_leaves_a_directory_that_explains_itself() {
 fn resume_is_bit_identical() {
     let parent = tempfile::tempdir().unwrap();
     let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
-    start(&whole, &[]).train(&until(14), Show::Nothing).unwrap();
-    start(&parts, &[]).train(&until(7), Show::Nothing).unwrap();
+    start(&whole, &[]).train(&until(14), &mut ()).unwrap();
+    start(&parts, &[]).train(&until(7), &mut ()).unwrap();
     let config = fs::read(parts.join("config.toml")).unwrap();
-    Runner::resume(&parts, &[&MEAN]).unwrap().train(&until(14), Show::Nothing).unwrap();
+    Runner::resume(&parts, &[&MEAN]).unwrap().train(&until(14), &mut ()).unwrap();
 
     assert_eq!(timeless(&whole), timeless(&parts));
     assert_eq!(weights(&whole, 14), weights(&parts, 14));
@@ -174,11 +51,11 @@ fn resume_is_bit_identical() {
 fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
     let parent = tempfile::tempdir().unwrap();
     let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
-    start(&whole, &[]).train(&until(12), Show::Nothing).unwrap();
+    start(&whole, &[]).train(&until(12), &mut ()).unwrap();
     // The loss of step 9 stops the run: its last checkpoint is that of step 5, its metrics go to step 8.
-    let error = start(&killed, &["nan_at=9"]).train(&until(12), Show::Nothing).unwrap_err();
+    let error = start(&killed, &["nan_at=9"]).train(&until(12), &mut ()).unwrap_err();
     assert!(error.to_string().starts_with("step 9: loss is NaN because of ln: 1 of 1 elements"), "{error}");
-    assert!(error.to_string().contains("runner.rs:") && error.to_string().contains("nothing of this step was saved"));
+    assert!(error.to_string().contains("mean.rs:") && error.to_string().contains("nothing of this step was saved"));
     assert!(!error.is_mistake());
     assert_eq!((timeless(&killed).len(), Trained::open(&killed, &[&MEAN]).unwrap().step), (8, 5));
 
@@ -186,7 +63,7 @@ fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
     fs::write(killed.join("config.toml"), config.replace("nan_at = 9", "nan_at = 0")).unwrap();
     let mut runner = Runner::resume(&killed, &[&MEAN]).unwrap();
     assert_eq!(timeless(&killed).len(), 5, "cut back to the checkpoint");
-    runner.train(&until(12), Show::Nothing).unwrap();
+    runner.train(&until(12), &mut ()).unwrap();
     assert_eq!(timeless(&whole), timeless(&killed));
     assert_eq!(weights(&whole, 12), weights(&killed, 12));
 }
@@ -201,9 +78,9 @@ fn an_interrupt_and_the_clock_end_a_run_with_everything_saved() {
     ];
     for (i, (limit, ending)) in limits.iter().enumerate() {
         let run = parent.path().join(i.to_string());
-        let outcome = start(&run, &[]).train(limit, Show::Nothing).unwrap();
+        let outcome = start(&run, &[]).train(limit, &mut ()).unwrap();
         assert_eq!((outcome.step, outcome.ending), (0, *ending));
-        let resumed = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(3), Show::Nothing).unwrap();
+        let resumed = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(3), &mut ()).unwrap();
         assert_eq!(resumed.step, 3);
     }
 }
@@ -212,8 +89,8 @@ fn an_interrupt_and_the_clock_end_a_run_with_everything_saved() {
 fn a_finished_run_says_how_to_go_on() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
-    let error = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap_err();
+    start(&run, &[]).train(&until(6), &mut ()).unwrap();
+    let error = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), &mut ()).unwrap_err();
     assert!(error.to_string().contains("has taken 6 steps already"), "{error}");
     assert!(error.is_mistake());
     assert_eq!(timeless(&run).len(), 6, "nothing is lost");
@@ -240,7 +117,7 @@ fn a_mistake_leaves_no_directory_and_nothing_that_was_there_is_touched() {
 fn what_is_damaged_is_named_with_a_remedy() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    start(&run, &[]).train(&until(6), &mut ()).unwrap();
     let open = || Trained::open(&run, &[&MEAN]).err().unwrap().to_string();
 
     let state = run.join("checkpoints/step-6/state.json");
@@ -269,8 +146,8 @@ fn spoil(path: &Path) {
 fn a_damaged_checkpoint_is_set_aside_and_the_run_goes_on_from_the_one_before_it() {
     let parent = tempfile::tempdir().unwrap();
     let (whole, damaged) = (parent.path().join("whole"), parent.path().join("damaged"));
-    start(&whole, &[]).train(&until(12), Show::Nothing).unwrap();
-    start(&damaged, &[]).train(&until(10), Show::Nothing).unwrap();
+    start(&whole, &[]).train(&until(12), &mut ()).unwrap();
+    start(&damaged, &[]).train(&until(10), &mut ()).unwrap();
     spoil(&damaged.join("checkpoints/step-10/weights.bin"));
     let spoilt = weights(&damaged, 10);
 
@@ -286,7 +163,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_run_goes_on_from_the_one_before_it(
     for part in ["weights.bin: is damaged", "step-10.damaged and not used", "goes on from step 5"] {
         assert!(warning.contains(part), "{warning}");
     }
-    runner.train(&until(12), Show::Nothing).unwrap();
+    runner.train(&until(12), &mut ()).unwrap();
     assert_eq!(timeless(&whole), timeless(&damaged));
     assert_eq!(weights(&whole, 12), weights(&damaged, 12));
     assert_eq!(fs::read(damaged.join("checkpoints/step-10.damaged/weights.bin")).unwrap(), spoilt, "nothing is lost");
@@ -296,7 +173,7 @@ fn a_damaged_checkpoint_is_set_aside_and_the_run_goes_on_from_the_one_before_it(
 fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    start(&run, &[]).train(&until(10), Show::Nothing).unwrap();
+    start(&run, &[]).train(&until(10), &mut ()).unwrap();
     spoil(&run.join("checkpoints/step-5/weights.bin"));
     fs::remove_file(run.join("checkpoints/step-10/state.json")).unwrap();
     let error = Runner::resume(&run, &[&MEAN]).err().unwrap();
@@ -312,7 +189,7 @@ fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
 fn a_checkpoint_without_a_manifest_is_read_with_a_warning() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    start(&run, &[]).train(&until(6), &mut ()).unwrap();
     assert_eq!(Trained::open(&run, &[&MEAN]).unwrap().warnings, [""; 0]);
     fs::remove_file(run.join("checkpoints/step-6/manifest.json")).unwrap();
     let read = Trained::open(&run, &[&MEAN]).unwrap();
@@ -329,11 +206,11 @@ fn a_checkpoint_without_a_manifest_is_read_with_a_warning() {
 fn a_run_that_is_killed_before_its_first_checkpoint_goes_on_from_the_start() {
     let parent = tempfile::tempdir().unwrap();
     let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
-    start(&whole, &[]).train(&until(6), Show::Nothing).unwrap();
-    start(&killed, &["nan_at=4"]).train(&until(6), Show::Nothing).unwrap_err();
+    start(&whole, &[]).train(&until(6), &mut ()).unwrap();
+    start(&killed, &["nan_at=4"]).train(&until(6), &mut ()).unwrap_err();
     let config = fs::read_to_string(killed.join("config.toml")).unwrap();
     fs::write(killed.join("config.toml"), config.replace("nan_at = 4", "nan_at = 0")).unwrap();
-    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap();
+    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(6), &mut ()).unwrap();
     assert_eq!(timeless(&whole), timeless(&killed));
     assert_eq!(weights(&whole, 6), weights(&killed, 6));
 }
@@ -342,13 +219,13 @@ fn a_run_that_is_killed_before_its_first_checkpoint_goes_on_from_the_start() {
 fn a_kill_after_the_last_step_loses_neither_report_nor_evaluation() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    start(&run, &[]).train(&until(6), Show::Nothing).unwrap();
+    start(&run, &[]).train(&until(6), &mut ()).unwrap();
     let evaluation = fs::read(run.join("evaluation.json")).unwrap();
     for name in ["evaluation.json", "report.html", "samples/step-6.png"] {
         fs::remove_file(run.join(name)).unwrap();
     }
     fs::write(run.join(".report.html.7-0.tmp"), "<html>").unwrap();
-    Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), Show::Nothing).unwrap();
+    Runner::resume(&run, &[&MEAN]).unwrap().train(&until(6), &mut ()).unwrap();
     assert_eq!(fs::read(run.join("evaluation.json")).unwrap(), evaluation);
     assert!(run.join("report.html").is_file() && run.join("samples/step-6.png").is_file());
     assert!(!run.join(".report.html.7-0.tmp").exists());
@@ -360,11 +237,11 @@ fn a_run_that_is_being_trained_can_be_read_and_not_trained() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
     let mut first = start(&run, &[]);
-    first.train(&until(6), Show::Nothing).unwrap();
+    first.train(&until(6), &mut ()).unwrap();
     let error = Runner::resume(&run, &[&MEAN]).err().unwrap();
     assert!(matches!(error, TrainError::Locked { .. }), "{error}");
     assert_eq!(Trained::open(&run, &[&MEAN]).unwrap().step, 6);
-    first.train(&until(7), Show::Nothing).unwrap();
+    first.train(&until(7), &mut ()).unwrap();
     drop(first);
     assert_eq!(Runner::resume(&run, &[&MEAN]).unwrap().run_so_far().step, 7);
 }
@@ -385,12 +262,12 @@ fn the_last_checkpoints_and_the_best_are_kept() {
     let run = |name: &str| parent.path().join(name);
     // With every step kept, every checkpoint can be judged again.
     let all = Limits { keep: Some(100), ..until(40) };
-    start(&run("all"), &["lr=0.2"]).train(&all, Show::Nothing).unwrap();
+    start(&run("all"), &["lr=0.2"]).train(&all, &mut ()).unwrap();
     let (steps, best) = kept(&run("all"));
     assert_eq!(steps, (1..=8).map(|i| 5 * i).collect::<Vec<_>>());
     let judge = |step: u64| {
         let only = run(&format!("only-{step}"));
-        start(&only, &["lr=0.2"]).train(&until(step), Show::Nothing).unwrap().evaluation.get("loss").unwrap()
+        start(&only, &["lr=0.2"]).train(&until(step), &mut ()).unwrap().evaluation.get("loss").unwrap()
     };
     let losses: Vec<f64> = steps.iter().map(|&step| judge(step)).collect();
     let least = (0..8).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
@@ -398,12 +275,9 @@ fn the_last_checkpoints_and_the_best_are_kept() {
     assert!(best < 35, "this test wants a best that is neither of the last two: {losses:?}");
 
     // Without anything said, the last two; and one, from some sitting on.
-    start(&run("two"), &["lr=0.2"]).train(&until(40), Show::Nothing).unwrap();
+    start(&run("two"), &["lr=0.2"]).train(&until(40), &mut ()).unwrap();
     assert_eq!(kept(&run("two")), (vec![best, 35, 40], best));
-    Runner::resume(&run("two"), &[&MEAN])
-        .unwrap()
-        .train(&Limits { keep: Some(1), ..until(41) }, Show::Nothing)
-        .unwrap();
+    Runner::resume(&run("two"), &[&MEAN]).unwrap().train(&Limits { keep: Some(1), ..until(41) }, &mut ()).unwrap();
     let (steps, best_now) = kept(&run("two"));
     assert!(steps == [best, 41] && best_now == best || steps == [41] && best_now == 41, "{steps:?} {best_now}");
 }
@@ -412,17 +286,17 @@ fn the_last_checkpoints_and_the_best_are_kept() {
 fn a_kill_between_a_checkpoint_and_its_judgement_changes_nothing() {
     let parent = tempfile::tempdir().unwrap();
     let (whole, killed) = (parent.path().join("whole"), parent.path().join("killed"));
-    start(&whole, &["lr=0.2"]).train(&until(20), Show::Nothing).unwrap();
-    start(&killed, &["lr=0.2"]).train(&until(5), Show::Nothing).unwrap();
+    start(&whole, &["lr=0.2"]).train(&until(20), &mut ()).unwrap();
+    start(&killed, &["lr=0.2"]).train(&until(5), &mut ()).unwrap();
     fs::remove_file(killed.join("checkpoints/best.json")).unwrap();
-    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(20), Show::Nothing).unwrap();
+    Runner::resume(&killed, &[&MEAN]).unwrap().train(&until(20), &mut ()).unwrap();
     assert_eq!(kept(&whole), kept(&killed));
     let best = |run: &Path| fs::read(run.join("checkpoints/best.json")).unwrap();
     assert_eq!(best(&whole), best(&killed));
 
     fs::write(killed.join("checkpoints/best.json"), "{\"step\":").unwrap();
     let mut runner = Runner::resume(&killed, &[&MEAN]).unwrap();
-    let error = runner.train(&until(22), Show::Nothing).unwrap_err().to_string();
+    let error = runner.train(&until(22), &mut ()).unwrap_err().to_string();
     assert!(error.contains("best.json: ") && error.contains("remove the file"), "{error}");
     assert_eq!(kept_steps(&killed), kept_steps(&whole), "nothing is removed");
 }

@@ -1,0 +1,95 @@
+//! Who looks on is told everything, in order, and changes nothing.
+
+use crate::mean::{MEAN, start, timeless, until, weights};
+use glassbox_data::image::{Image, read_png};
+use glassbox_train::{Ending, Observer, Outcome, Record, Runner, TrainError, Trained};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Scribe {
+    told: Rc<RefCell<Vec<String>>>,
+    run: PathBuf,
+}
+
+impl Scribe {
+    fn note(&self, line: String) {
+        self.told.borrow_mut().push(line);
+    }
+}
+
+impl Observer for Scribe {
+    fn begin(&mut self, run: &Trained, end: u64) -> Result<(), TrainError> {
+        self.run = run.dir.path().to_path_buf();
+        self.note(format!("begin {} of {end}", run.step));
+        Ok(())
+    }
+
+    fn step(&mut self, record: &Record) -> Result<(), TrainError> {
+        assert!(record.metrics.get("loss").is_some());
+        let judged = if record.metrics.get("test_loss").is_some() { ", judged" } else { "" };
+        self.note(format!("step {}{judged}", record.step));
+        Ok(())
+    }
+
+    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
+        assert_eq!(&read_png(&self.run.join(format!("samples/step-{step}.png"))).unwrap(), samples);
+        self.note(format!("samples {step}"));
+        Ok(())
+    }
+
+    fn warned(&mut self, sentence: &str) -> Result<(), TrainError> {
+        self.note(sentence.to_string());
+        Ok(())
+    }
+
+    fn end(&mut self, outcome: &Outcome) -> Result<(), TrainError> {
+        self.note(format!("end {}, {:?}", outcome.step, outcome.ending));
+        Ok(())
+    }
+}
+
+#[test]
+fn an_observer_is_told_of_every_step_sample_and_evaluation_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let (mut scribe, mut second) = (Scribe::default(), Scribe::default());
+    start(&run, &[]).train(&until(5), &mut scribe).unwrap();
+    Runner::resume(&run, &[&MEAN]).unwrap().train(&until(8), &mut second).unwrap();
+    let first = ["begin 0 of 5", "step 1", "step 2", "step 3", "samples 4", "step 4, judged", "step 5", "samples 5"];
+    assert_eq!(scribe.told.take(), [&first[..], &["end 5, Finished"]].concat());
+    // The samples of step 8 were due and are those of the end: they are drawn once.
+    let all = ["begin 5 of 8", "step 6", "step 7", "samples 8", "step 8, judged", "end 8, Finished"];
+    assert_eq!(second.told.take(), all);
+}
+
+/// Fails at the third step.
+struct FullDisk;
+
+impl Observer for FullDisk {
+    fn step(&mut self, record: &Record) -> Result<(), TrainError> {
+        match record.step {
+            3 => Err(TrainError::Contradiction("full".to_string())),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn an_observer_that_fails_ends_the_sitting_and_the_run_goes_on_from_its_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, whole) = (dir.path().join("run"), dir.path().join("whole"));
+    let scribe = Scribe::default();
+    let told = Rc::clone(&scribe.told);
+    let mut all: Vec<Box<dyn Observer>> = vec![Box::new(scribe), Box::new(FullDisk)];
+    let error = start(&run, &[]).train(&until(7), &mut all).unwrap_err();
+    assert!(matches!(error, TrainError::Contradiction(_)), "{error}");
+    assert_eq!(told.take(), ["begin 0 of 7", "step 1", "step 2", "step 3"]);
+
+    let outcome = Runner::resume(&run, &[&MEAN]).unwrap().train(&until(7), &mut ()).unwrap();
+    assert_eq!(outcome.ending, Ending::Finished);
+    start(&whole, &[]).train(&until(7), &mut ()).unwrap();
+    assert_eq!((timeless(&run), weights(&run, 7)), (timeless(&whole), weights(&whole, 7)));
+}
