@@ -7,6 +7,8 @@ use crate::metrics::Metrics;
 use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
 use glassbox_data::image::Image;
+use glassbox_nn::Module;
+use glassbox_tensor::Tensor;
 use std::path::Path;
 
 /// A model in training: its parameters, its optimiser and its data.
@@ -31,8 +33,8 @@ pub trait Experiment {
     /// What a report shows of the trained model: samples first, then whatever else the family has to show.
     fn pictures(&self) -> Vec<Picture>;
 
-    /// The dotted name and the shape of every parameter, in the order of declaration.
-    fn parameters(&self) -> Vec<(String, Vec<usize>)>;
+    /// Every parameter, in the order of declaration; [`parameters_of`] makes them of a module.
+    fn parameters(&self) -> Vec<Parameter>;
 
     /// The loss of the first batch with its graph: what `explain` prints.
     fn loss_graph(&self) -> Var;
@@ -53,11 +55,39 @@ pub trait Experiment {
 /// What one training step tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepOutcome {
-    /// `loss` first, then every part of it, then `grad_norm`, the norm of the gradient of all parameters together, if the
+    /// `loss` first, then every part of it; `lr`, if a schedule changes it; and `grad_norm`, the norm of the gradient of all parameters together, if the
     /// family has one: a gradient that is no number ends the run before the weights that it spoilt are saved.
     pub metrics: Metrics,
     /// How many examples the batch had.
     pub examples: usize,
+}
+
+/// A parameter of a model in training.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its dotted name.
+    pub name: String,
+    /// Its value, shared with the model: who keeps it makes the next step copy it.
+    pub value: Tensor,
+    /// Whether training is meant to change it. A run warns of one that should change and doesn't.
+    pub trained: bool,
+}
+
+/// The parameters of a module, all to be trained but those that are frozen.
+///
+/// ```
+/// use glassbox_nn::Param;
+/// use glassbox_tensor::tensor;
+/// use glassbox_train::parameters_of;
+///
+/// let mut layers = vec![Param::new(tensor![1.0, 2.0]), Param::new(tensor![3.0])];
+/// layers[1].freeze();
+/// let parameters = parameters_of(&layers);
+/// assert_eq!((parameters[0].name.as_str(), parameters[0].trained, parameters[1].trained), ("0", true, false));
+/// ```
+pub fn parameters_of(model: &impl Module) -> Vec<Parameter> {
+    let all = model.parameters().into_iter();
+    all.map(|(name, p)| Parameter { name, value: p.value().clone(), trained: !p.is_frozen() }).collect()
 }
 
 /// A picture with what it shows.

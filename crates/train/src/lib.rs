@@ -24,11 +24,12 @@ mod run_dir;
 mod runner;
 mod sitting;
 mod trained;
+mod unchanged;
 
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, curves_svg};
 pub use error::{TrainError, nearest};
-pub use experiment::{Build, Experiment, Picture, Preset, StepOutcome, find_preset};
+pub use experiment::{Build, Experiment, Parameter, Picture, Preset, StepOutcome, find_preset, parameters_of};
 pub use interrupt::catch_interrupts;
 pub use manifest::{Damage, Flaw};
 pub use metrics::{HELD_OUT, Metrics, MetricsLog, Record, read_metrics, shown};

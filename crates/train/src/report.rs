@@ -15,7 +15,7 @@ const MOST_SAMPLES: usize = 6;
 pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, seconds: f64) -> Result<(), TrainError> {
     let records = read_metrics(&run.dir.metrics_path())?;
     let preset = run.config.preset();
-    let parameters: usize = run.experiment.parameters().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+    let parameters: usize = run.experiment.parameters().iter().map(|p| p.value.numel()).sum();
     let mut page = Page::new(&format!("{}: {}", preset.name, preset.about));
 
     page.heading("Result");

@@ -12,6 +12,7 @@ use crate::report;
 use crate::run_dir::RunDir;
 use crate::sitting::{Clock, Ending, Limits, Outcome};
 use crate::trained::{State, Trained, read_config, unchecked};
+use crate::unchanged::{Beginning, FEWEST_STEPS};
 use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
@@ -36,6 +37,8 @@ pub struct Runner {
     evaluation: Option<(u64, Metrics)>,
     /// The step after which samples were drawn last.
     sampled: Option<u64>,
+    /// The parameters as this sitting found them, until somebody has looked which of them it changes.
+    beginning: Option<Beginning>,
     /// Held as long as this lives.
     _lock: Lock,
 }
@@ -56,7 +59,7 @@ impl Runner {
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
         let run = Trained { dir, config, step: 0, experiment, warnings: Vec::new(), state };
-        let runner = Runner { run, log, keep: KEPT, evaluation: None, sampled: None, _lock: lock };
+        let runner = Runner { run, log, keep: KEPT, evaluation: None, sampled: None, beginning: None, _lock: lock };
         runner.save()?;
         write_atomically(&runner.run.dir.config_path(), text.as_bytes())?;
         Ok(runner)
@@ -88,7 +91,7 @@ impl Runner {
         if !whole.checked {
             run.warnings.push(unchecked(&dir, run.step));
         }
-        Ok(Runner { run, log, keep: KEPT, evaluation: None, sampled: None, _lock: lock })
+        Ok(Runner { run, log, keep: KEPT, evaluation: None, sampled: None, beginning: None, _lock: lock })
     }
 
     /// The run as it stands.
@@ -115,6 +118,7 @@ impl Runner {
         // A kill may have come between the checkpoint and its judgement.
         self.tidy_up()?;
         observer.begin(&self.run, end)?;
+        self.beginning = Some(Beginning::new(&*self.run.experiment, self.run.step));
         let clock = Clock::start(self.run.state.seconds);
         let ending = loop {
             if self.run.step == end {
@@ -159,8 +163,18 @@ impl Runner {
         if self.run.step.is_multiple_of(self.run.config.count("checkpoint_every")) {
             self.save()?;
             self.tidy_up()?;
+            self.look_for_unchanged(observer)?;
         }
         Ok(())
+    }
+
+    /// Warns of parameters that this sitting left as they were, once: at its first checkpoint, or at its end if that comes first.
+    fn look_for_unchanged(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let run = &self.run;
+        let Some(beginning) = self.beginning.take_if(|b| b.steps_until(run.step) >= FEWEST_STEPS) else {
+            return Ok(());
+        };
+        beginning.warning(&*run.experiment, run.step).map_or(Ok(()), |sentence| observer.warned(&sentence))
     }
 
     /// Samples of the model as it stands, unless they are drawn already.
@@ -252,6 +266,7 @@ impl Runner {
         let evaluation = self.evaluate();
         self.tidy_up()?;
         self.draw_samples(observer)?;
+        self.look_for_unchanged(observer)?;
         let run = &self.run;
         let (step, seconds) = (run.step, run.state.seconds);
         let mut pictures = Vec::new();

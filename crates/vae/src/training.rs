@@ -10,7 +10,7 @@ use glassbox_nn::optim::{Adam, grad_norm};
 use glassbox_nn::{CheckpointError, load_safetensors, save_safetensors};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
-use glassbox_train::{Experiment, Metrics, Picture, RunConfig, StepOutcome, TrainError};
+use glassbox_train::{Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, parameters_of};
 use std::path::Path;
 
 /// The noise of the evaluation, the same for every model of every run.
@@ -214,8 +214,8 @@ impl<M: Autoencoder> Experiment for Training<M> {
         pictures::all(self)
     }
 
-    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        self.model.parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect()
+    fn parameters(&self) -> Vec<Parameter> {
+        parameters_of(&self.model)
     }
 
     fn loss_graph(&self) -> Var {

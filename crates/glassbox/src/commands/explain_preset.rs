@@ -24,11 +24,10 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     text.push_str(&indented(&table(&settings.collect::<Vec<_>>(), &[false, true, false, false])));
 
     text.push_str("\nParameters:\n\n");
-    let count = |shape: &[usize]| shape.iter().product::<usize>() as u64;
-    let total: u64 = parameters.iter().map(|(_, shape)| count(shape)).sum();
+    let total: usize = parameters.iter().map(|p| p.value.numel()).sum();
     let mut rows: Vec<Vec<String>> = parameters
         .iter()
-        .map(|(name, shape)| vec![name.clone(), format!("{shape:?}"), count(shape).to_string()])
+        .map(|p| vec![p.name.clone(), format!("{:?}", p.value.shape()), p.value.numel().to_string()])
         .collect();
     rows.push(vec!["all".into(), String::new(), total.to_string()]);
     text.push_str(&indented(&table(&rows, &[false, false, true])));

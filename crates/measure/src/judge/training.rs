@@ -10,7 +10,7 @@ use glassbox_nn::optim::{Adam, Schedule};
 use glassbox_nn::{CheckpointError, Context, Module, load_safetensors, save_safetensors};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
-use glassbox_train::{Experiment, Metrics, Picture, RunConfig, StepOutcome, TrainError};
+use glassbox_train::{Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, parameters_of};
 use std::path::Path;
 
 /// Pictures at a time where no gradient is wanted; it bounds memory, not the result.
@@ -108,6 +108,7 @@ impl Experiment for JudgeTraining {
             .step(&mut self.judge, &grads)
             .map_err(|source| TrainError::Step { step: step + 1, source: source.into() })?;
         let metrics = Metrics::new().with("loss", loss.item().into()).with("accuracy", accuracy(logits.value(), &y));
+        let metrics = metrics.with("lr", self.adam.lr);
         Ok(StepOutcome { metrics, examples: batch.len() })
     }
 
@@ -133,8 +134,8 @@ impl Experiment for JudgeTraining {
         pictures::all(self)
     }
 
-    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        self.judge.parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect()
+    fn parameters(&self) -> Vec<Parameter> {
+        parameters_of(&self.judge)
     }
 
     fn loss_graph(&self) -> Var {

@@ -5,8 +5,8 @@ use glassbox_data::DataSplits;
 use glassbox_data::image::Image;
 use glassbox_tensor::Tensor;
 use glassbox_train::{
-    Experiment, Limits, Metrics, Picture, Preset, Record, RunConfig, Runner, Setting, StepOutcome, TrainError,
-    read_metrics,
+    Experiment, Limits, Metrics, Parameter, Picture, Preset, Record, RunConfig, Runner, Setting, StepOutcome,
+    TrainError, read_metrics,
 };
 use std::fs;
 use std::path::Path;
@@ -17,6 +17,7 @@ struct MeanPicture {
     seed: u64,
     lr: f64,
     nan_at: u64,
+    unused: bool,
     weights: Vec<f64>,
     momentum: Vec<f64>,
 }
@@ -33,6 +34,7 @@ pub static MEAN: Preset = Preset {
         Setting::real("lr", "the learning rate", 0.01, 1e-6, 1.0),
         Setting::count("sample_every", "steps between samples", 4, 1, u64::MAX),
         Setting::count("checkpoint_every", "steps between checkpoints", 5, 1, u64::MAX),
+        Setting::count("unused", "1 for a parameter that the loss doesn't depend on", 0, 0, 1),
         Setting::count("nan_at", "the step whose loss is not a number", 0, 0, 1000),
     ],
     build: |config, data| {
@@ -42,6 +44,7 @@ pub static MEAN: Preset = Preset {
             seed: config.seed,
             lr: config.real("lr"),
             nan_at: config.count("nan_at"),
+            unused: config.count("unused") == 1,
             weights: vec![0.0; pixels],
             momentum: vec![0.0; pixels],
         }))
@@ -81,8 +84,11 @@ impl Experiment for MeanPicture {
         vec![Picture { name: "mean", caption: "The mean picture".to_string(), image: self.sample(1, 0) }]
     }
 
-    fn parameters(&self) -> Vec<(String, Vec<usize>)> {
-        vec![("w".to_string(), vec![784])]
+    /// The mean, and a bias that nothing depends on: frozen, unless `unused` says that it should be trained.
+    fn parameters(&self) -> Vec<Parameter> {
+        let w = Tensor::from_vec(self.weights.iter().map(|&w| w as f32).collect(), [784]);
+        let unused = Parameter { name: "head.bias".to_string(), value: Tensor::zeros([3]), trained: self.unused };
+        vec![Parameter { name: "w".to_string(), value: w, trained: true }, unused]
     }
 
     fn loss_graph(&self) -> Var {

@@ -93,3 +93,29 @@ fn an_observer_that_fails_ends_the_sitting_and_the_run_goes_on_from_its_checkpoi
     start(&whole, &[]).train(&until(7), &mut ()).unwrap();
     assert_eq!((timeless(&run), weights(&run, 7)), (timeless(&whole), weights(&whole, 7)));
 }
+
+/// What is said about parameters in a sitting of this length.
+fn warnings(runner: &mut Runner, end: u64) -> Vec<String> {
+    let mut scribe = Scribe::default();
+    runner.train(&until(end), &mut scribe).unwrap();
+    scribe.told.take().into_iter().filter(|line| line.contains("not changed")).collect()
+}
+
+#[test]
+fn a_parameter_that_never_changes_is_named_once_a_sitting_and_a_frozen_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut runner = start(&run, &["unused=1"]);
+    assert_eq!(warnings(&mut runner, 9), [""; 0], "nine steps tell nothing yet");
+    let sentence = |steps| {
+        format!(
+            "head.bias has not changed in {steps} steps, because the gradient is zero or lr too small: look whether the loss \
+             depends on it, try a larger lr, and freeze what shall stay as it is"
+        )
+    };
+    // Checkpoints are due every fifth step, the first of them after ten steps of this sitting is that of step 20.
+    assert_eq!(warnings(&mut runner, 40), [sentence(11)]);
+    drop(runner);
+    assert_eq!(warnings(&mut Runner::resume(&run, &[&MEAN]).unwrap(), 52), [sentence(10)]);
+    assert_eq!(warnings(&mut start(&dir.path().join("frozen"), &[]), 40), [""; 0]);
+}
