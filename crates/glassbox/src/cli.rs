@@ -31,6 +31,8 @@ pub enum Command {
     Sample(Sample),
     /// Judge the last checkpoint of a run on pictures that it wasn't trained on
     Eval(Eval),
+    /// Compare runs on one page, or write the report of one anew; or their metrics as CSV
+    Report(Report),
     /// Explain an operation or a preset: formula, shapes, parameters, FLOPs, the graph
     Explain(Explain),
     /// Time every operation, against what this machine can do at best
@@ -119,6 +121,20 @@ pub struct Eval {
     /// Threads to compute with; the numbers don't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
+}
+
+/// `glassbox report`
+#[derive(Args)]
+pub struct Report {
+    /// Run directories
+    #[arg(value_name = "DIR", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The page to write [default: report.html in DIR, and comparison.html here for several]
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+    /// Write the metrics as a table instead of the page; - is standard output
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "out")]
+    pub csv: Option<PathBuf>,
 }
 
 /// `glassbox explain`
@@ -225,7 +241,7 @@ fn sentence(error: &clap::Error) -> String {
             "train what? Name a preset, such as `glassbox train vae`, or a run to go on with, `--resume DIR`".into()
         }
         ErrorKind::TooManyValues => format!("{flag} takes no value, and got {value:?}"),
-        ErrorKind::MissingRequiredArgument => format!("{} is missing; {HELP}", argument.trim_matches(['<', '>'])),
+        ErrorKind::MissingRequiredArgument => format!("{} is missing; {HELP}", argument.trim_matches(['<', '>', '.'])),
         ErrorKind::ArgumentConflict => {
             let prior = get(ContextKind::PriorArg).unwrap_or_default();
             let prior: Vec<&str> = prior.split(", ").filter_map(|p| p.split(' ').next()).collect();

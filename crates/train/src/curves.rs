@@ -18,13 +18,15 @@ pub struct Curve {
 }
 
 /// Distinguishable with the common kinds of colour blindness, too (Okabe and Ito 2008).
-const PALETTE: [RGBColor; 6] = [
+const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
     RGBColor(120, 120, 120),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 0, 0),
 ];
 
 /// More points than this to a curve can't be told apart on 900 pixels.
@@ -60,7 +62,7 @@ fn draw(
         .axis_style(BLACK.mix(0.5))
         .x_desc("step")
         .y_desc(value)
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_label_formatter(&|&x| if x == x.round() { format!("{x:.0}") } else { String::new() })
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 16))
         .draw()?;

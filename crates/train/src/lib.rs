@@ -2,15 +2,17 @@
 //!
 //! A family of models implements [`Experiment`] and describes itself by [`Preset`]s; the rest is here. [`Runner`] takes the
 //! steps, notes the [`Metrics`], draws samples, tells an [`Observer`] of all that, and leaves a [`RunDir`] that explains itself and that a later sitting goes
-//! on with, bit for bit. [`Page`] and [`curves_svg`] make the report.
+//! on with, bit for bit. [`Page`] and [`curves_svg`] make its [`report`], and the [`comparison`] of several.
 
 #![forbid(unsafe_code)]
 
 mod best;
 mod checkpoints;
+mod comparison;
 mod config;
 mod curves;
 mod error;
+mod evaluation;
 mod experiment;
 mod interrupt;
 mod lock;
@@ -19,16 +21,20 @@ mod metrics;
 mod observer;
 mod page;
 mod progress;
+mod recorded;
 mod report;
 mod run_dir;
 mod runner;
 mod sitting;
+mod table;
 mod trained;
 mod unchanged;
 
+pub use comparison::comparison;
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, curves_svg};
 pub use error::{TrainError, nearest};
+pub use evaluation::Evaluation;
 pub use experiment::{Build, Experiment, Parameter, Picture, Preset, StepOutcome, find_preset, parameters_of};
 pub use interrupt::catch_interrupts;
 pub use manifest::{Damage, Flaw};
@@ -36,7 +42,10 @@ pub use metrics::{HELD_OUT, Metrics, MetricsLog, Record, read_metrics, shown};
 pub use observer::Observer;
 pub use page::Page;
 pub use progress::Progress;
+pub use recorded::Recorded;
+pub use report::report;
 pub use run_dir::{RunDir, claim_folder};
 pub use runner::{Runner, SAMPLE_SEED};
 pub use sitting::{Ending, Limits, Outcome};
+pub use table::metrics_csv;
 pub use trained::Trained;

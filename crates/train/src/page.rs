@@ -60,6 +60,28 @@ impl Page {
         self.push("</table>\n")
     }
 
+    /// A table of any number of columns below a line of titles.
+    pub fn wide_table(
+        &mut self,
+        head: impl IntoIterator<Item = String>,
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> &mut Page {
+        self.html.push_str("<table>\n<tr>");
+        for title in head {
+            let _ = write!(self.html, "<th>{}</th>", escape(&title));
+        }
+        self.html.push_str("</tr>\n");
+        for row in rows {
+            self.html.push_str("<tr>");
+            for (i, cell) in row.iter().enumerate() {
+                let tag = if i == 0 { "th" } else { "td" };
+                let _ = write!(self.html, "<{tag}>{}</{tag}>", escape(cell));
+            }
+            self.html.push_str("</tr>\n");
+        }
+        self.push("</table>\n")
+    }
+
     /// A picture, each of its pixels `zoom` wide on the screen, with its caption below it.
     pub fn picture(&mut self, image: &Image, zoom: usize, caption: &str) -> &mut Page {
         let figure = picture(image, zoom, caption);

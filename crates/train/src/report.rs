@@ -2,18 +2,34 @@
 
 use crate::curves::{Curve, curves_svg};
 use crate::error::TrainError;
+use crate::evaluation::Evaluation;
 use crate::experiment::Picture;
 use crate::metrics::{HELD_OUT, Metrics, Record, read_metrics, shown};
 use crate::page::Page;
+use crate::recorded::points;
 use crate::trained::Trained;
 use glassbox_data::image::{Image, read_png};
 
 /// So many pictures tell how training went; more would only make the file large.
 const MOST_SAMPLES: usize = 6;
 
-/// Writes the report of a run as it stands.
-pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, seconds: f64) -> Result<(), TrainError> {
-    let records = read_metrics(&run.dir.metrics_path())?;
+/// What is no part of the loss, though every step has it.
+const NO_PARTS: [&str; 4] = ["loss", "grad_norm", "lr", "accuracy"];
+
+/// The report of a run as its last checkpoint has it, made anew.
+///
+/// # Errors
+/// If a file of the run cannot be read, or is damaged.
+pub fn report(run: &Trained) -> Result<Page, TrainError> {
+    let noted = Evaluation::read(&run.dir)?.filter(|e| e.step == run.step).map(|e| e.metrics);
+    let evaluation = noted.unwrap_or_else(|| run.experiment.evaluate());
+    page(run, &run.experiment.pictures(), &evaluation)
+}
+
+/// The report of a run as it stands.
+pub(crate) fn page(run: &Trained, pictures: &[Picture], evaluation: &Metrics) -> Result<Page, TrainError> {
+    let mut records = read_metrics(&run.dir.metrics_path())?;
+    records.retain(|record| record.step <= run.step);
     let preset = run.config.preset();
     let parameters: usize = run.experiment.parameters().iter().map(|p| p.value.numel()).sum();
     let mut page = Page::new(&format!("{}: {}", preset.name, preset.about));
@@ -21,9 +37,10 @@ pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, s
     page.heading("Result");
     page.table(evaluation.iter().map(|(name, value)| (name, shown(value))));
     page.text(&format!(
-        "On held-out data after {} steps, {} examples and {seconds:.1} seconds; {parameters} parameters.",
+        "On held-out data after {} steps, {} examples and {:.1} seconds; {parameters} parameters.",
         run.step,
-        records.last().map_or(0, |r| r.examples)
+        records.last().map_or(0, |r| r.examples),
+        run.state.seconds
     ));
 
     page.heading("Loss");
@@ -32,6 +49,9 @@ pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, s
     }
     if let Some(svg) = curves_svg(&part_curves(&records), "parts of the loss") {
         page.drawing(&svg, "The parts that the loss is the sum of, each step's batch.");
+    }
+    if let Some(svg) = curves_svg(&[curve(&records, "lr", 0, false)], "lr") {
+        page.drawing(&svg, "The learning rate, which a schedule changes.");
     }
 
     page.heading("What the trained model makes");
@@ -51,34 +71,30 @@ pub(crate) fn write(run: &Trained, pictures: &[Picture], evaluation: &Metrics, s
     let fixed = [("preset", preset.name.to_string()), ("seed", config.seed.to_string()), ("data", config.data.clone())];
     page.table(fixed.into_iter().chain([("steps", config.horizon().to_string())]));
     page.table(config.settings().map(|(s, value)| (s.name, format!("{value}: {}", s.about))));
-    Ok(page.write(&run.dir.report_path())?)
+    Ok(page)
+}
+
+fn curve(records: &[Record], name: &str, colour: usize, marked: bool) -> Curve {
+    Curve { name: name.to_string(), points: points(records, name), colour, marked }
 }
 
 fn loss_curves(records: &[Record]) -> Vec<Curve> {
-    let points = |name: &str| -> Vec<(f64, f64)> {
-        records.iter().filter_map(|r| Some((r.step as f64, r.metrics.get(name)?))).collect()
-    };
+    let held_out = curve(records, &format!("{HELD_OUT}loss"), 1, true);
     vec![
-        Curve { name: "training".to_string(), points: points("loss"), colour: 0, marked: false },
-        Curve { name: "held out".to_string(), points: points(&format!("{HELD_OUT}loss")), colour: 1, marked: true },
+        Curve { name: "training".to_string(), ..curve(records, "loss", 0, false) },
+        Curve { name: "held out".to_string(), ..held_out },
     ]
 }
 
 /// Empty when the loss has a single part: it would be the same curve again.
 fn part_curves(records: &[Record]) -> Vec<Curve> {
-    let is_part = |name: &&str| !["loss", "grad_norm", "lr"].contains(name) && !name.starts_with(HELD_OUT);
+    let is_part = |name: &&str| !NO_PARTS.contains(name) && !name.starts_with(HELD_OUT);
     let names: Vec<&str> =
         records.first().map_or(Vec::new(), |r| r.metrics.iter().map(|m| m.0).filter(is_part).collect());
     if names.len() < 2 {
         return Vec::new();
     }
-    let curve = |(colour, name): (usize, &str)| Curve {
-        name: name.to_string(),
-        points: records.iter().filter_map(|r| Some((r.step as f64, r.metrics.get(name)?))).collect(),
-        colour: colour + 2,
-        marked: false,
-    };
-    names.into_iter().enumerate().map(curve).collect()
+    names.into_iter().enumerate().map(|(colour, name)| curve(records, name, colour + 2, false)).collect()
 }
 
 /// Some of the samples that were drawn on the way, the first and the last among them.

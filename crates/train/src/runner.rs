@@ -4,6 +4,7 @@ use crate::best::Judged;
 use crate::checkpoints::KEPT;
 use crate::config::RunConfig;
 use crate::error::TrainError;
+use crate::evaluation::Evaluation;
 use crate::experiment::Preset;
 use crate::lock::Lock;
 use crate::metrics::{HELD_OUT, Metrics, MetricsLog, Record};
@@ -16,7 +17,6 @@ use crate::unchanged::{Beginning, FEWEST_STEPS};
 use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
-use serde::{Deserialize, Serialize};
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -252,12 +252,7 @@ impl Runner {
 
     /// Whether a sitting that ended at this step did all that it had to do.
     fn is_concluded(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Concluded {
-            step: u64,
-        }
-        let text = fs::read(self.run.dir.evaluation_path()).unwrap_or_default();
-        serde_json::from_slice(&text).is_ok_and(|Concluded { step }| step == self.run.step)
+        Evaluation::read(&self.run.dir).is_ok_and(|read| read.is_some_and(|e| e.step == self.run.step))
     }
 
     fn conclude(&mut self, ending: Ending, clock: &Clock, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
@@ -276,20 +271,11 @@ impl Runner {
             write_png(&path, &picture.image)?;
             pictures.push(path);
         }
-        report::write(run, &shown, &evaluation, seconds)?;
+        report::page(run, &shown, &evaluation)?.write(&run.dir.report_path())?;
         // Last, for it tells that all of this is there: see is_concluded.
-        let line = serde_json::to_vec(&Evaluation { step, metrics: evaluation.clone() }).expect("numbers are JSON");
-        write_atomically(&run.dir.evaluation_path(), &line)?;
+        Evaluation { step, metrics: evaluation.clone() }.write(&run.dir)?;
         Ok(Outcome { step, ending, evaluation, seconds, pictures, report: run.dir.report_path() })
     }
-}
-
-/// `evaluation.json`.
-#[derive(Serialize)]
-struct Evaluation {
-    step: u64,
-    #[serde(flatten)]
-    metrics: Metrics,
 }
 
 /// A folder given by a relative path is found again from elsewhere only by its absolute one. Names stay names.

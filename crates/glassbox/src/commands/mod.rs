@@ -7,6 +7,7 @@ mod explain;
 mod explain_numbers;
 mod explain_preset;
 mod list;
+mod report;
 mod sample;
 mod train;
 
@@ -33,6 +34,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Train(options) => train::run(&options),
         Command::Sample(options) => sample::run(&options),
         Command::Eval(options) => eval::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Data(command) => data::run(command),

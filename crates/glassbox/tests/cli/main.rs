@@ -6,4 +6,5 @@ mod damage;
 mod full_disk;
 mod killed;
 mod place;
+mod report;
 mod two_processes;
