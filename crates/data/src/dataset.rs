@@ -6,7 +6,7 @@
 use crate::error::DataError;
 use crate::idx::IdxArray;
 use crate::source::Source;
-use glassbox_tensor::{Ids, Tensor};
+use glassbox_tensor::{Ids, Tensor, counted};
 use std::fmt;
 
 /// A data set's two parts: what is learned from, and what is judged by.
@@ -39,7 +39,7 @@ impl ImageSet {
     /// assert_eq!((set.len(), set.classes()[set.labels()[1] as usize].as_str()), (2, "light"));
     ///
     /// let error = ImageSet::new("two pixels", [1, 1, 1], vec![20, 230], vec![0, 2], classes.to_vec());
-    /// assert_eq!(error.unwrap_err().to_string(), "two pixels: label 2 of picture 1 is not one of the 2 classes");
+    /// assert_eq!(error.unwrap_err().to_string(), "two pixels: label 2 of picture 1 is not one of the 2 classes; labels are numbers below 2");
     /// # Ok::<(), glassbox_data::DataError>(())
     /// ```
     ///
@@ -55,22 +55,35 @@ impl ImageSet {
         let wrong = |problem| Err(DataError::Inconsistent { name: name.to_string(), problem });
         let [c, h, w] = shape;
         if images.is_empty() || shape.contains(&0) {
-            return wrong(format!("no pictures: {} bytes of (C, H, W) = ({c}, {h}, {w})", images.len()));
+            return wrong(format!(
+                "no pictures: {} of (C, H, W) = ({c}, {h}, {w}); give at least one",
+                counted(images.len(), "byte")
+            ));
         }
         let size = c.saturating_mul(h).saturating_mul(w);
         if !images.len().is_multiple_of(size) {
-            return wrong(format!("{} bytes are not a whole number of ({c}, {h}, {w}) pictures", images.len()));
+            return wrong(format!(
+                "{} for pictures of ({c}, {h}, {w}), which is no whole number of them",
+                counted(images.len(), "byte")
+            ));
         }
         let n = images.len() / size;
         if labels.len() != n {
-            return wrong(format!("{n} pictures but {} labels", labels.len()));
+            return wrong(format!(
+                "{} but {}; give each picture its label",
+                counted(n, "picture"),
+                counted(labels.len(), "label")
+            ));
         }
         if u32::try_from(n).is_err() {
             return wrong(format!("{n} pictures; fewer than 2^32 can be numbered"));
         }
         if let Some(i) = labels.iter().position(|&l| usize::from(l) >= classes.len()) {
             let (label, k) = (labels[i], classes.len());
-            return wrong(format!("label {label} of picture {i} is not one of the {k} classes"));
+            return wrong(format!(
+                "label {label} of picture {i} is not one of the {}; labels are numbers below {k}",
+                counted(k, "class")
+            ));
         }
         Ok(ImageSet { name: name.to_string(), shape, images, labels, classes })
     }
@@ -187,7 +200,7 @@ pub(crate) fn read_splits(name: &str, source: Source<'_>, classes: Option<&[&str
     let test_labels = read_labels(source, 3)?;
     if train_shape != test_shape {
         let [[_, h0, w0], [_, h1, w1]] = [train_shape, test_shape];
-        let problem = format!("training pictures are {h0} × {w0}, test pictures {h1} × {w1}");
+        let problem = format!("training pictures are {h0} × {w0}, test pictures {h1} × {w1}; give them one size");
         return Err(DataError::Inconsistent { name: name.to_string(), problem });
     }
     let classes: Vec<String> = match classes {

@@ -142,10 +142,13 @@ fn files_that_do_not_belong_together_are_refused() {
         }
     };
     let cases = [
-        (error_after(write(FILES[1], IdxArray::new(&[4], vec![0; 4]))), "DIR (train): 5 pictures but 4 labels"),
+        (
+            error_after(write(FILES[1], IdxArray::new(&[4], vec![0; 4]))),
+            "DIR (train): 5 pictures but 4 labels; give each picture its label",
+        ),
         (
             error_after(write(FILES[2], IdxArray::new(&[2, 3, 2], vec![0; 12]))),
-            "DIR: training pictures are 2 × 3, test pictures 3 × 2",
+            "DIR: training pictures are 2 × 3, test pictures 3 × 2; give them one size",
         ),
         (
             error_after(write(FILES[0], IdxArray::new(&[5], vec![0; 5]))),
@@ -157,7 +160,7 @@ fn files_that_do_not_belong_together_are_refused() {
         ),
         (
             error_after(write(FILES[2], IdxArray::new(&[0, 2, 3], vec![]))),
-            "DIR (test): no pictures: 0 bytes of (C, H, W) = (1, 2, 3)",
+            "DIR (test): no pictures: 0 bytes of (C, H, W) = (1, 2, 3); give at least one",
         ),
         (
             error_after(|dir| {
@@ -167,7 +170,7 @@ fn files_that_do_not_belong_together_are_refused() {
                     write(labels, IdxArray::new(&[0], vec![]))(dir);
                 }
             }),
-            "DIR (train): no pictures: 0 bytes of (C, H, W) = (1, 4294967295, 4294967295)",
+            "DIR (train): no pictures: 0 bytes of (C, H, W) = (1, 4294967295, 4294967295); give at least one",
         ),
         (
             error_after(|dir| fs::remove_file(dir.join(FILES[3])).unwrap()),
@@ -177,7 +180,7 @@ fn files_that_do_not_belong_together_are_refused() {
         (
             error_after(|dir| fs::write(dir.join(FILES[1]), b"PK\x03\x04 not labels").unwrap()),
             "DIR/train-labels-idx1-ubyte: at byte 0: not an IDX file: it begins with [50, 4b, 03, 04], not with \
-             two zero bytes",
+             two zero bytes; give one in the format of MNIST",
         ),
         (
             error_after(|dir| {

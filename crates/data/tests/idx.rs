@@ -168,15 +168,19 @@ fn errors_name_the_file_the_place_and_the_remedy() {
         (&header(8, &[2, 2, 3])[..9], "dir/file: at byte 9: the file ends within its header; fetch it again"),
         (
             b"\x89PNG\r\n",
-            "dir/file: at byte 0: not an IDX file: it begins with [89, 50, 4e, 47], not with two zero bytes",
+            "dir/file: at byte 0: not an IDX file: it begins with [89, 50, 4e, 47], not with two zero bytes; give one in \
+             the format of MNIST",
         ),
-        (&header(0x0d, &[1]), "dir/file: at byte 2: values of type 0x0d (f32); only u8 values (0x08) are read"),
+        (
+            &header(0x0d, &[1]),
+            "dir/file: at byte 2: values of type 0x0d (f32); only u8 values (0x08) are read: convert it",
+        ),
         (
             &header(0x77, &[1]),
-            "dir/file: at byte 2: values of type 0x77 (no type of the format); only u8 values (0x08) are read",
+            "dir/file: at byte 2: values of type 0x77 (no type of the format); only u8 values (0x08) are read: convert it",
         ),
-        (&header(8, &[]), "dir/file: at byte 3: 0 dimensions; 1 to 8 are read"),
-        (&header(8, &[1; 9]), "dir/file: at byte 3: 9 dimensions; 1 to 8 are read"),
+        (&header(8, &[]), "dir/file: at byte 3: 0 dimensions; 1 to 8 are read: reshape it"),
+        (&header(8, &[1; 9]), "dir/file: at byte 3: 9 dimensions; 1 to 8 are read: reshape it"),
         (
             &sample().to_bytes()[..20],
             "dir/file: at byte 20: the file ends after 4 values of the 12 that its header [2, 2, 3] says; \

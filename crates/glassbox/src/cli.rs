@@ -1,23 +1,26 @@
-//! What can be asked for: the commands and their flags, and one sentence for what can't.
+//! What can be asked for: the commands and their flags. [`crate::parse`] reads them.
 
-use crate::failure::Failure;
-use crate::output;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
-use std::ffi::OsString;
+use crate::values::{checkpoints, minutes, pictures, seed, steps, threads};
+use crate::words::{data_sets, presets, subjects};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// The whole command line.
 #[derive(Parser)]
 #[command(
     name = "glassbox",
     version,
+    subcommand_required = true,
+    arg_required_else_help = false,
     about = "Generative AI from scratch, and all the way down to the SIMD instruction.",
     after_help = "Start with `glassbox train vae`, and read about a part of it with `glassbox explain softmax`.\n\
-                  GLASSBOX_ISA=scalar|avx2|avx512 forces an instruction set."
+                  GLASSBOX_ISA=scalar|avx2|avx512 forces an instruction set, and NO_COLOR=1 leaves colours out."
 )]
-struct Cli {
+pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
-    command: Command,
+    pub command: Command,
 }
 
 /// One command with its flags.
@@ -38,31 +41,45 @@ pub enum Command {
     /// Time every operation, against what this machine can do at best
     Bench(Bench),
     /// List the data sets, or check that one is whole
-    #[command(subcommand)]
+    #[command(subcommand, subcommand_required = true, arg_required_else_help = false)]
     Data(Data),
+    /// Print what makes a shell complete commands, flags and names
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
 }
 
 /// `glassbox list`
 #[derive(Args)]
 pub struct List {
+    /// A preset, to see it alone and with its settings
+    #[arg(value_parser = presets(), hide_possible_values = true)]
+    pub preset: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+    /// Print the preset as a TOML file, to edit and to give to `glassbox train`
+    #[arg(long, conflicts_with = "json", requires = "preset")]
+    pub toml: bool,
 }
 
 /// `glassbox train`
 #[derive(Args)]
 pub struct Train {
-    /// What to train; `glassbox list` shows what there is
-    #[arg(required_unless_present = "resume")]
+    /// What to train: a preset that `glassbox list` shows, or a TOML file such as `glassbox list PRESET --toml` prints. Flags
+    /// override what stands in it
+    #[arg(value_name = "PRESET|FILE", required_unless_present = "resume", value_parser = presets(), hide_possible_values = true)]
     pub preset: Option<String>,
     /// Go on with the run in this directory, from its last checkpoint
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["preset", "out", "minutes", "seed", "set", "data"])]
+          conflicts_with_all = ["preset", "out", "force", "minutes", "seed", "set", "data"])]
     pub resume: Option<PathBuf>,
     /// The run directory [default: runs/PRESET, or runs/PRESET-2, … if that exists]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Replace the run in that directory, with all that lies in it
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// The step to end at, counted from the start of the run
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = steps)]
     pub steps: Option<u64>,
@@ -82,7 +99,7 @@ pub struct Train {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The data set: a name that `glassbox data list` shows, or a folder with IDX files
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", value_parser = data_sets(), hide_possible_values = true)]
     pub data: Option<String>,
 }
 
@@ -101,9 +118,12 @@ pub struct Sample {
     /// Another picture of the model instead of samples, such as reconstructions or interpolations
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
-    /// The PNG file to write [default: KIND.png, or samples-seed-S.png, in DIR/samples]
+    /// The PNG file to write [default: KIND.png, or samples-seed-S.png, in DIR/samples; -2 is added if that exists, …]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace that file if it exists
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Threads to compute with; the picture doesn't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
@@ -141,18 +161,18 @@ pub struct Report {
 #[derive(Args)]
 pub struct Explain {
     /// An operation such as softmax, or a preset such as vae-mlp
-    #[arg(value_name = "OP|PRESET")]
+    #[arg(value_name = "OP|PRESET", value_parser = subjects(), hide_possible_values = true)]
     pub subject: String,
     /// Of an operation: a small example with all numbers, forward and backward
     #[arg(long)]
     pub numbers: bool,
     /// Of a preset: the graph of its loss and nothing else, as text, dot or svg
-    #[arg(long, value_name = "FORMAT", conflicts_with = "numbers", value_parser = picture)]
+    #[arg(long, value_name = "FORMAT", conflicts_with = "numbers", hide_possible_values = true)]
     pub graph: Option<Picture>,
 }
 
 /// How a graph is shown.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, ValueEnum)]
 pub enum Picture {
     /// One line for each node.
     Text,
@@ -187,129 +207,37 @@ pub enum Data {
     /// Say how a data set gets onto this machine
     Fetch {
         /// A name that `glassbox data list` shows
+        #[arg(value_parser = data_sets(), hide_possible_values = true)]
         name: String,
     },
     /// Read all of a data set and compare it with the published checksums
     Verify {
         /// A name that `glassbox data list` shows, or a folder with IDX files
-        #[arg(value_name = "NAME|DIR")]
+        #[arg(value_name = "NAME|DIR", value_parser = data_sets(), hide_possible_values = true)]
         spec: String,
     },
 }
 
-/// Reads the command line. `None` if it asked for help or the version, which then stand on standard output.
-pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Option<Command>, Failure> {
-    match Cli::try_parse_from(arguments) {
-        Ok(cli) => Ok(Some(cli.command)),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            output::print(&error.render().to_string())?;
-            Ok(None)
-        }
-        Err(error) => Err(Failure::Mistake(sentence(&error))),
-    }
+/// `glassbox completions`
+#[derive(Args)]
+#[command(after_help = "For bash:  glassbox completions bash > ~/.local/share/bash-completion/completions/glassbox\n\
+                        For zsh:   glassbox completions zsh > ~/.zfunc/_glassbox    (with fpath+=~/.zfunc in ~/.zshrc)\n\
+                        For fish:  glassbox completions fish > ~/.config/fish/completions/glassbox.fish")]
+pub struct Completions {
+    /// The shell: bash, elvish, fish, powershell or zsh
+    #[arg(hide_possible_values = true)]
+    pub shell: Shell,
 }
 
-/// One sentence for what clap would say in a paragraph: what is wrong, and the nearest right thing.
-fn sentence(error: &clap::Error) -> String {
-    let get = |kind| match error.get(kind) {
-        Some(ContextValue::String(s)) => Some(s.clone()),
-        Some(ContextValue::Strings(all)) if !all.is_empty() => Some(all.join(", ")),
-        _ => None,
-    };
-    let argument = get(ContextKind::InvalidArg).unwrap_or_default();
-    // A flag comes as `--seed <S>`; what the user typed is its first word.
-    let flag = argument.split(' ').next().unwrap_or_default().trim_matches(['[', ']']);
-    let value = get(ContextKind::InvalidValue).unwrap_or_default();
-    let suggested = |kind| get(kind).and_then(|s| s.split(", ").next().map(|s| format!("did you mean {s}?")));
-    match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let typed = get(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let remedy = suggested(ContextKind::SuggestedSubcommand).unwrap_or_else(|| HELP.into());
-            format!("there is no command {typed:?}; {remedy}")
-        }
-        ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            let remedy = suggested(ContextKind::SuggestedArg).unwrap_or_else(|| HELP.into());
-            format!("there is no flag {argument} here; {remedy}")
-        }
-        ErrorKind::UnknownArgument => format!("{argument:?} is one argument too many; {HELP}"),
-        ErrorKind::InvalidValue if value.is_empty() => format!("{flag} needs a value; {HELP}"),
-        ErrorKind::ValueValidation => {
-            let reason = std::error::Error::source(error).map(|s| s.to_string()).unwrap_or_default();
-            format!("{flag} can't be {value:?}: {reason}")
-        }
-        ErrorKind::MissingRequiredArgument if argument.contains("<PRESET>") => {
-            "train what? Name a preset, such as `glassbox train vae`, or a run to go on with, `--resume DIR`".into()
-        }
-        ErrorKind::TooManyValues => format!("{flag} takes no value, and got {value:?}"),
-        ErrorKind::MissingRequiredArgument => format!("{} is missing; {HELP}", argument.trim_matches(['<', '>', '.'])),
-        ErrorKind::ArgumentConflict => {
-            let prior = get(ContextKind::PriorArg).unwrap_or_default();
-            let prior: Vec<&str> = prior.split(", ").filter_map(|p| p.split(' ').next()).collect();
-            if prior == [flag] {
-                format!("{flag} is there twice; give it once")
-            } else {
-                format!("{flag} can't go together with {}; leave one of them out", prior.join(", "))
-            }
-        }
-        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            format!("what shall it do? For example `glassbox list` or `glassbox train vae`; {HELP}")
-        }
-        ErrorKind::InvalidUtf8 => format!("an argument is not valid UTF-8; {HELP}"),
-        _ => error.render().to_string(),
-    }
-}
-
-const HELP: &str = "add --help to see what there is";
-
-fn minutes(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(m) if m > 0.0 && m.is_finite() => Ok(m),
-        _ => Err("give a number of minutes above 0, such as 1.5".to_string()),
-    }
-}
-
-/// More threads than this are a typing mistake; each costs a stack.
-const MOST_THREADS: u64 = 1024;
-/// More pictures than this are no longer looked at, and one PNG of them would be 50 MB.
-const MOST_PICTURES: u64 = 4096;
-/// More checkpoints than this are more than any run writes.
-const MOST_CHECKPOINTS: u64 = 1_000_000;
-
-fn threads(text: &str) -> Result<usize, String> {
-    whole(text, 1, MOST_THREADS).map(|n| n as usize)
-}
-
-fn checkpoints(text: &str) -> Result<usize, String> {
-    whole(text, 1, MOST_CHECKPOINTS).map(|n| n as usize)
-}
-
-fn pictures(text: &str) -> Result<usize, String> {
-    whole(text, 1, MOST_PICTURES).map(|n| n as usize)
-}
-
-fn picture(text: &str) -> Result<Picture, String> {
-    match text {
-        "text" => Ok(Picture::Text),
-        "dot" => Ok(Picture::Dot),
-        "svg" => Ok(Picture::Svg),
-        _ => Err("give text, dot or svg".to_string()),
-    }
-}
-
-fn steps(text: &str) -> Result<u64, String> {
-    whole(text, 1, u64::MAX)
-}
-
-fn seed(text: &str) -> Result<u64, String> {
-    whole(text, 0, u64::MAX)
-}
-
-fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
-    match text.parse::<u64>() {
-        Ok(n) if (least..=most).contains(&n) => Ok(n),
-        _ if most == u64::MAX => Err(format!("give a whole number, at least {least}")),
-        _ => Err(format!("give a whole number from {least} to {most}")),
-    }
+/// `glassbox man`
+#[derive(Args)]
+pub struct Man {
+    /// Write the pages of all commands into this folder instead, one file for each
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the pages that are there
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 #[cfg(test)]
@@ -320,31 +248,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_mistake_is_one_sentence_with_a_way_out() {
-        for (line, expected) in [
-            ("trian vae", "there is no command \"trian\"; did you mean train?"),
-            ("frobnicate", "there is no command \"frobnicate\"; add --help to see what there is"),
-            ("train vae --stpes 3", "there is no flag --stpes here; did you mean --steps?"),
-            ("train vae extra", "\"extra\" is one argument too many; add --help to see what there is"),
-            ("train vae --steps", "--steps needs a value; add --help to see what there is"),
-            ("train vae --seed 1 --seed 2", "--seed is there twice; give it once"),
-            ("train vae --threads 0", "--threads can't be \"0\": give a whole number from 1 to 1024"),
-            ("train vae --keep 0", "--keep can't be \"0\": give a whole number from 1 to 1000000"),
-            ("train vae --steps -3", "--steps can't be \"-3\": give a whole number, at least 1"),
-            ("train vae --resume runs/x", "PRESET can't go together with --resume; leave one of them out"),
-            ("bench --json=3", "--json takes no value, and got \"3\""),
-            ("train vae --steps 5 --minutes 1", "--steps can't go together with --minutes; leave one of them out"),
-            ("sample runs/x --kind reconstructions -n 3", "--kind can't go together with -n; leave one of them out"),
-            ("sample", "DIR is missing; add --help to see what there is"),
-            ("explain ae --graph png", "--graph can't be \"png\": give text, dot or svg"),
-            ("explain ae --graph svg --numbers", "--graph can't go together with --numbers; leave one of them out"),
-        ] {
-            let arguments = std::iter::once("glassbox").chain(line.split(' ')).map(OsString::from);
-            let Err(Failure::Mistake(sentence)) = parse(arguments) else { panic!("{line} was accepted") };
-            assert_eq!(sentence, expected, "{line}");
-        }
     }
 }

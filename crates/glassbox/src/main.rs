@@ -1,7 +1,7 @@
 //! # glassbox: the house's front door
 //!
 //! The command line: it reads the arguments, calls the floors below and turns what they return into text. Nothing is
-//! computed here. [`cli`] says what can be asked for, [`commands`] has one file for each command, [`failure`] is the
+//! computed here. [`cli`] says what can be asked for and [`parse`] what is wrong with what was, [`commands`] has one file for each command, [`failure`] is the
 //! border at which every error becomes one sentence and an exit code.
 
 #![forbid(unsafe_code)]
@@ -11,12 +11,15 @@ mod commands;
 mod failure;
 mod machine;
 mod output;
+mod parse;
+mod values;
+mod words;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     failure::at_the_border(|| {
-        let Some(command) = cli::parse(std::env::args_os())? else { return Ok(()) };
+        let Some(command) = parse::parse(std::env::args_os())? else { return Ok(()) };
         commands::run(command)
     })
 }

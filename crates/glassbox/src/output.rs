@@ -1,7 +1,10 @@
 //! Standard output: text for people and JSON for programs, without the panic of `println!` when the reader has gone.
 
 use crate::failure::Failure;
-use std::io::{self, Write};
+use clap::builder::StyledStr;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -9,7 +12,26 @@ pub fn print(text: &str) -> Result<(), Failure> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::OutputClosed),
-        Err(error) => Err(anyhow::Error::new(error).context("can't write to standard output").into()),
+        Err(error) => {
+            Err(anyhow::anyhow!("can't write to standard output: {error}; send it to a place with room for it").into())
+        }
+    }
+}
+
+/// Writes a text with the styles that clap gave it, where they are wanted.
+pub fn print_styled(text: &StyledStr) -> Result<(), Failure> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    print(&if colours(io::stdout().is_terminal(), variable) { text.ansi().to_string() } else { text.to_string() })
+}
+
+/// Whether to write colours: on a terminal that knows them, and unless they are not wanted. `NO_COLOR` (<https://no-color.org>)
+/// comes before `CLICOLOR_FORCE` and `CLICOLOR` (<https://bixense.com/clicolors>).
+fn colours(terminal: bool, variable: impl Fn(&str) -> String) -> bool {
+    let is_on = |name: &str| !["", "0"].contains(&variable(name).as_str());
+    match () {
+        () if !variable("NO_COLOR").is_empty() => false,
+        () if is_on("CLICOLOR_FORCE") => true,
+        () => terminal && variable("CLICOLOR") != "0" && variable("TERM") != "dumb",
     }
 }
 
@@ -22,6 +44,40 @@ pub fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
 pub fn note(sentence: &str) {
     // If standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "glassbox: {sentence}");
+}
+
+/// Refuses an `--out` that could not be written or would replace a file, before any work: only `--force` replaces one.
+pub fn check_out(out: &Path, force: bool) -> Result<(), Failure> {
+    let shown = out.display();
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        return Err(Failure::mistake(format!(
+            "--out {shown}: there is no folder {folder}; make it, or name another place"
+        )));
+    }
+    match fs::symlink_metadata(out) {
+        Ok(meta) if meta.is_dir() => {
+            Err(Failure::mistake(format!("--out {shown}: is a folder; give the name of a file")))
+        }
+        Ok(_) if !force => {
+            Err(Failure::mistake(format!("--out {shown}: exists; choose another name, or replace it with --force")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `path` if nothing is there, else the first of `name-2.png`, `name-3.png`, … where nothing is.
+pub fn next_free(path: &Path) -> PathBuf {
+    let extension = path.extension().unwrap_or_default();
+    let numbered = |i: u32| {
+        let mut name = path.file_stem().unwrap_or_default().to_os_string();
+        name.push(format!("-{i}."));
+        name.push(extension);
+        path.with_file_name(name)
+    };
+    let mut all = std::iter::once(path.to_path_buf()).chain((2..).map(numbered));
+    all.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| path.to_path_buf())
 }
 
 /// Rows of cells as text with aligned columns; `right` says which columns are numbers. No spaces at line ends.
@@ -53,5 +109,39 @@ mod tests {
     fn columns_are_aligned_by_characters_not_bytes() {
         let rows = [["µ", "1"], ["softmax", "10"]].map(|r| r.map(String::from).to_vec());
         assert_eq!(table(&rows, &[false, true]), "µ         1\nsoftmax  10\n");
+    }
+
+    #[test]
+    fn colours_are_for_terminals_and_for_those_who_want_them() {
+        for (terminal, variables, expected) in [
+            (true, "TERM=xterm", true),
+            (false, "TERM=xterm", false),
+            (true, "TERM=dumb", false),
+            (true, "NO_COLOR=1", false),
+            (true, "NO_COLOR=", true),   // empty is not set: no-color.org
+            (true, "NO_COLOR=0", false), // and anything else is
+            (true, "CLICOLOR=0", false),
+            (true, "CLICOLOR=1", true),
+            (false, "CLICOLOR_FORCE=1", true),
+            (false, "CLICOLOR_FORCE=0", false),
+            (true, "CLICOLOR_FORCE=1 NO_COLOR=1", false),
+            (false, "CLICOLOR_FORCE=1 CLICOLOR=0", true),
+        ] {
+            let set = |name: &str| {
+                let mut all = variables.split(' ').filter_map(|variable| variable.split_once('='));
+                all.find(|(key, _)| *key == name).map_or(String::new(), |(_, value)| value.to_string())
+            };
+            assert_eq!(colours(terminal, set), expected, "{terminal} {variables}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_we_choose_is_one_that_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["a.b.png", "a.b-2.png", "a.b-3.png"] {
+            assert_eq!(next_free(&path("a.b.png")), path(name));
+            fs::write(path(name), "").unwrap();
+        }
     }
 }

@@ -322,5 +322,8 @@ fn a_file_that_is_none_is_named() {
     let error = load_safetensors(&mut model(1), "no-such.safetensors").expect_err("not there").to_string();
     assert!(error.starts_with("no-such.safetensors: cannot read: "), "{error}");
     let error = load_safetensors(&mut model(1), env!("CARGO_MANIFEST_DIR")).expect_err("a folder").to_string();
-    assert!(error.ends_with("not a safetensors file: it is not a regular file"), "{error}");
+    assert!(
+        error.ends_with("not a safetensors file: it is not a regular file; copy it or download it again"),
+        "{error}"
+    );
 }

@@ -1,14 +1,11 @@
-//! The configuration of a run: everything that its numbers depend on, as `config.toml` keeps it.
+//! The configuration of a run: everything that its numbers depend on. `config_file.rs` writes and reads it as TOML.
 
-use crate::error::{TrainError, nearest};
-use crate::experiment::{Preset, find_preset};
-use serde::{Deserialize, Serialize};
+use crate::error::TrainError;
+use crate::experiment::Preset;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The value of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
     /// A whole number.
     Count(u64),
@@ -66,7 +63,7 @@ impl Setting {
     }
 
     /// Whether the value is of the right kind and in range; NaN never is.
-    fn admits(&self, value: Value) -> bool {
+    pub(crate) fn admits(&self, value: Value) -> bool {
         match (value, self.min, self.max) {
             (Value::Count(n), Value::Count(min), Value::Count(max)) => (min..=max).contains(&n),
             (Value::Real(x), Value::Real(min), Value::Real(max)) => (min..=max).contains(&x),
@@ -74,7 +71,12 @@ impl Setting {
         }
     }
 
-    fn refuse(&self, value: &str) -> TrainError {
+    /// Refuses a whole number that is out of range.
+    pub(crate) fn check(&self, value: u64) -> Result<(), TrainError> {
+        if self.admits(Value::Count(value)) { Ok(()) } else { Err(self.refuse(&value.to_string())) }
+    }
+
+    pub(crate) fn refuse(&self, value: &str) -> TrainError {
         TrainError::BadValue {
             key: self.name.to_string(),
             value: value.to_string(),
@@ -97,20 +99,6 @@ pub struct RunConfig {
     pub steps: Option<u64>,
     settings: BTreeMap<&'static str, Value>,
 }
-
-/// How `config.toml` is laid out.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    preset: String,
-    seed: u64,
-    data: String,
-    steps: u64,
-    settings: BTreeMap<String, Value>,
-}
-
-/// TOML's integers are those of 64 bits with a sign.
-const MAX_TOML: u64 = i64::MAX as u64;
 
 impl RunConfig {
     /// The preset as it stands, with seed 0.
@@ -138,7 +126,7 @@ impl RunConfig {
         let (key, value) = text.split_once('=').ok_or_else(|| TrainError::SetSyntax { text: text.to_string() })?;
         let setting = self.setting(key.trim())?;
         let value = setting.parse(value.trim())?;
-        self.settings.insert(setting.name, value);
+        self.put(setting, value);
         Ok(())
     }
 
@@ -192,73 +180,18 @@ impl RunConfig {
         self.steps.get_or_insert(horizon);
     }
 
-    /// The text of `config.toml`.
-    ///
-    /// # Errors
-    /// If there is no step to take, or if the seed or the number of steps is more than TOML can say (2⁶³ − 1).
-    pub fn to_toml(&self) -> Result<String, TrainError> {
-        let seed = Setting::count("seed", "what all random numbers are drawn from", 0, 0, MAX_TOML);
-        let steps = Setting::count("steps", "the length of the run", 1, 1, MAX_TOML);
-        for (setting, value) in [(seed, self.seed), (steps, self.horizon())] {
-            if !setting.admits(Value::Count(value)) {
-                return Err(setting.refuse(&value.to_string()));
-            }
-        }
-        let file = File {
-            preset: self.preset.name.to_string(),
-            seed: self.seed,
-            data: self.data.clone(),
-            steps: self.horizon(),
-            settings: self.settings.iter().map(|(k, v)| (k.to_string(), *v)).collect(),
-        };
-        let body = toml::to_string(&file).expect("numbers and strings in a table are TOML");
-        Ok(format!(
-            "# glassbox {}; steps is the horizon that was planned at the start\n{body}",
-            env!("CARGO_PKG_VERSION")
-        ))
+    /// Gives a setting a value that it admits.
+    pub(crate) fn put(&mut self, setting: &Setting, value: Value) {
+        self.settings.insert(setting.name, value);
     }
 
-    /// Reads the text of `config.toml`; `path` is what errors call it.
-    ///
-    /// # Errors
-    /// If it is no TOML, names an unknown preset or setting, or has a value that `--set` would refuse.
-    pub fn from_toml(path: &Path, text: &str, presets: &[&'static Preset]) -> Result<RunConfig, TrainError> {
-        let damaged = |problem: String| TrainError::Damaged { path: path.to_path_buf(), problem };
-        let file: File = toml::from_str(text).map_err(|e| damaged(first_line(&e)))?;
-        let preset = find_preset(presets, &file.preset).map_err(|e| damaged(e.to_string()))?;
-        let mut config =
-            RunConfig { seed: file.seed, data: file.data, steps: Some(file.steps), ..RunConfig::new(preset) };
-        for (key, value) in file.settings {
-            let setting = config.setting(&key).map_err(|e| damaged(e.to_string()))?;
-            // A person may write 1 where 1.0 is meant.
-            let value = match (value, setting.default) {
-                (Value::Count(n), Value::Real(_)) => Value::Real(n as f64),
-                (value, _) => value,
-            };
-            if !setting.admits(value) {
-                return Err(damaged(setting.refuse(&value.to_string()).to_string()));
-            }
-            config.settings.insert(setting.name, value);
-        }
-        Ok(config)
-    }
-
-    fn setting(&self, key: &str) -> Result<&'static Setting, TrainError> {
+    /// The setting of that name.
+    pub(crate) fn setting(&self, key: &str) -> Result<&'static Setting, TrainError> {
         self.preset.settings.iter().find(|s| s.name == key).ok_or_else(|| TrainError::UnknownSetting {
-            preset: self.preset.name.to_string(),
+            preset: self.preset.name,
             key: key.to_string(),
-            nearest: nearest(key, self.preset.settings.iter().map(|s| s.name)).map(str::to_string),
-            known: self.preset.settings.iter().map(|s| s.name.to_string()).collect(),
+            known: self.preset.settings.iter().map(|s| s.name).collect(),
         })
-    }
-}
-
-/// Where and what, without toml's drawing of the line.
-fn first_line(error: &toml::de::Error) -> String {
-    let message = error.message().lines().next().unwrap_or("not TOML").to_string();
-    match error.span() {
-        Some(span) => format!("at byte {}: {message}; restore the file as the run wrote it", span.start),
-        None => format!("{message}; restore the file as the run wrote it"),
     }
 }
 
@@ -298,10 +231,7 @@ mod tests {
 
     #[test]
     fn an_unknown_set_names_the_nearest_and_all() {
-        assert_eq!(
-            refused("epoch=3"),
-            "tiny has no setting \"epoch\" (did you mean \"epochs\"?); it has batch, epochs, lr"
-        );
+        assert_eq!(refused("epoch=3"), "tiny has no setting \"epoch\"; did you mean epochs?");
         assert_eq!(refused("colour=3"), "tiny has no setting \"colour\"; it has batch, epochs, lr");
         assert_eq!(refused("lr"), "--set lr: write it as key=value, such as lr=0.001");
     }
@@ -314,47 +244,5 @@ mod tests {
         let mut config = RunConfig { steps: Some(20), ..RunConfig::new(&PRESET) };
         config.fix_horizon(10_000);
         assert_eq!(config.horizon(), 20);
-    }
-
-    #[test]
-    fn toml_keeps_every_bit_of_the_configuration() {
-        let mut config = RunConfig { seed: 7, data: "a \"b\"".to_string(), steps: Some(3), ..RunConfig::new(&PRESET) };
-        config.set("lr = 0.1000000000000000055").unwrap();
-        config.set("batch=64").unwrap();
-        let back = RunConfig::from_toml(Path::new("config.toml"), &config.to_toml().unwrap(), &[&PRESET]).unwrap();
-        assert_eq!((back.seed, &back.data, back.steps), (7, &config.data, Some(3)));
-        assert_eq!(back.settings, config.settings);
-    }
-
-    #[test]
-    fn a_config_of_another_program_or_with_a_typing_error_is_refused() {
-        let good = RunConfig { steps: Some(3), ..RunConfig::new(&PRESET) }.to_toml().unwrap();
-        let read = |text: &str| RunConfig::from_toml(Path::new("r/config.toml"), text, &[&PRESET]);
-        assert!(read(&good).is_ok());
-        assert!(read(&good.replace("lr = 0.001", "lr = 1")).is_ok(), "1 is taken for 1.0");
-        for (from, to, expected) in [
-            ("preset = \"tiny\"", "preset = \"tinny\"", "did you mean \"tiny\"?"),
-            ("lr = 0.001", "lr = 7.0", "is a number from"),
-            ("lr = 0.001", "lr = \"x\"", "at byte"),
-            ("batch = 128", "batch = -1", "is a whole number from 1"),
-            ("batch = 128", "batsh = 128", "did you mean \"batch\"?"),
-            ("seed = 0", "", "missing field `seed`"),
-            ("seed = 0", "seed = 0\ncolour = 1", "unknown field `colour`"),
-        ] {
-            let error = read(&good.replace(from, to)).unwrap_err();
-            let text = error.to_string();
-            assert!(text.starts_with("r/config.toml: ") && text.contains(expected), "{text}");
-            assert!(error.is_mistake());
-        }
-    }
-
-    #[test]
-    fn a_seed_that_toml_cannot_say_and_a_run_of_no_steps_are_refused() {
-        let config = RunConfig { seed: u64::MAX, steps: Some(3), ..RunConfig::new(&PRESET) };
-        let text = config.to_toml().unwrap_err().to_string();
-        assert!(text.starts_with("seed = 18446744073709551615: seed"), "{text}");
-        let config = RunConfig { steps: Some(0), ..RunConfig::new(&PRESET) };
-        let text = config.to_toml().unwrap_err().to_string();
-        assert!(text.starts_with("steps = 0: steps (the length of the run) is a whole number from 1"), "{text}");
     }
 }

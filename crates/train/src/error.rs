@@ -4,7 +4,7 @@ use crate::manifest::Damage;
 use glassbox_data::DataError;
 use std::error::Error as StdError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Anything that goes wrong around a run. The text of each is fit to be shown to a person as it is.
@@ -12,7 +12,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum TrainError {
     /// The operating system refused.
-    #[error("{}: cannot {doing}: {source}", path.display())]
+    #[error("{}: cannot {doing}: {source}{}", path.display(), remedy(source))]
     Io {
         /// The file or folder in question.
         path: PathBuf,
@@ -32,15 +32,22 @@ pub enum TrainError {
     },
 
     /// The folder that a run should be written to has something in it already.
-    #[error("{}: exists and is not empty; name another folder with --out, or go on with --resume if it is a run",
-            path.display())]
+    #[error("{}: exists and is no empty folder; name another with --out, or if it is a run, go on with --resume or replace \
+             it with --force", path.display())]
     Occupied {
         /// The folder (or the file of that name).
         path: PathBuf,
     },
 
+    /// A folder that was to be replaced by a run, and is none.
+    #[error("{}: is not a run, and --force replaces nothing else; name another folder with --out", path.display())]
+    NotReplaceable {
+        /// The folder (or the file of that name).
+        path: PathBuf,
+    },
+
     /// A folder that should be a run and isn't.
-    #[error("{}: not a run: {missing} is missing in it; give the folder that `glassbox train` wrote", path.display())]
+    #[error("{}: not a run: {}; give the folder that `glassbox train` wrote", path.display(), lacks(path, missing))]
     NotARun {
         /// The folder that was given.
         path: PathBuf,
@@ -90,14 +97,23 @@ pub enum TrainError {
     },
 
     /// No preset of that name.
-    #[error("unknown preset {name:?}{}; known are {}", did_you_mean(nearest.as_deref()), known.join(", "))]
+    #[error("{}", unknown("preset", name, known))]
     UnknownPreset {
         /// What was asked for.
         name: String,
-        /// The one that is spelt most like it, if one is close.
-        nearest: Option<String>,
         /// All names.
-        known: Vec<String>,
+        known: Vec<&'static str>,
+    },
+
+    /// A file of settings in which something is wrong.
+    #[error("{}:{line}: {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line, the first being 1.
+        line: usize,
+        /// What is wrong there, and what can be done.
+        problem: String,
     },
 
     /// A `--set` which is not of the form `key=value`.
@@ -108,16 +124,14 @@ pub enum TrainError {
     },
 
     /// A `--set` of something that the preset doesn't have.
-    #[error("{preset} has no setting {key:?}{}; it has {}", did_you_mean(nearest.as_deref()), known.join(", "))]
+    #[error("{preset} has no setting {key:?}; {}", did_you_mean(key, known, "it has"))]
     UnknownSetting {
         /// The preset.
-        preset: String,
+        preset: &'static str,
         /// What was asked for.
         key: String,
-        /// The one that is spelt most like it, if one is close.
-        nearest: Option<String>,
         /// All settings of the preset.
-        known: Vec<String>,
+        known: Vec<&'static str>,
     },
 
     /// A value that cannot be taken.
@@ -159,11 +173,11 @@ pub enum TrainError {
     Data(#[from] DataError),
 
     /// A parameter file cannot be written, read, or doesn't fit the model.
-    #[error("{}: {source}", path.display())]
+    #[error("{source}")]
     Model {
         /// The file.
         path: PathBuf,
-        /// The reason.
+        /// The reason, which names the file.
         source: Box<dyn StdError + Send + Sync>,
     },
 
@@ -189,8 +203,42 @@ impl TrainError {
     }
 }
 
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or(String::new(), |n| format!(" (did you mean {n:?}?)"))
+/// What keeps a path from being a run.
+fn lacks(path: &Path, missing: &str) -> String {
+    match path.metadata() {
+        Ok(meta) if meta.is_dir() => format!("{missing} is missing in it"),
+        Ok(_) => "it is a file".to_string(),
+        Err(_) => "there is no such folder".to_string(),
+    }
+}
+
+/// What can be done about what the operating system says; nothing if that depends.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "; put it back from a copy, or look for a mistake in its name",
+        io::ErrorKind::PermissionDenied => "; you need the right to",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on the disk and try again",
+        io::ErrorKind::ReadOnlyFilesystem => "; choose a place that can be written to",
+        _ => "",
+    }
+}
+
+/// The sentence about a name that is none of `known`: the one it is nearest to, or all of them.
+///
+/// ```
+/// use glassbox_train::unknown;
+/// assert_eq!(unknown("preset", "VEA", &["ae", "vae"]), "there is no preset \"VEA\"; did you mean vae?");
+/// assert_eq!(unknown("preset", "gpt", &["ae", "vae"]), "there is no preset \"gpt\"; there are ae, vae");
+/// ```
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    format!("there is no {what} {name:?}; {}", did_you_mean(name, known, "there are"))
+}
+
+fn did_you_mean(name: &str, known: &[&str], there_are: &str) -> String {
+    match nearest(&name.to_lowercase(), known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("{there_are} {}", known.join(", ")),
+    }
 }
 
 /// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting: at most a third of the

@@ -2,7 +2,7 @@
 //! report, the command line) is written once.
 
 use crate::config::{RunConfig, Setting};
-use crate::error::{TrainError, nearest};
+use crate::error::TrainError;
 use crate::metrics::Metrics;
 use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
@@ -131,7 +131,6 @@ pub type Build = fn(&RunConfig, DataSplits) -> Result<Box<dyn Experiment>, Train
 pub fn find_preset(presets: &[&'static Preset], name: &str) -> Result<&'static Preset, TrainError> {
     presets.iter().find(|p| p.name == name).copied().ok_or_else(|| TrainError::UnknownPreset {
         name: name.to_string(),
-        nearest: nearest(name, presets.iter().map(|p| p.name)).map(str::to_string),
-        known: presets.iter().map(|p| p.name.to_string()).collect(),
+        known: presets.iter().map(|p| p.name).collect(),
     })
 }

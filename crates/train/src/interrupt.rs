@@ -1,6 +1,6 @@
 //! Ctrl-C: the first finishes the step and saves, the second kills.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
@@ -17,7 +17,7 @@ pub fn catch_interrupts() -> io::Result<&'static AtomicBool> {
         if REQUESTED.swap(true, Ordering::Relaxed) {
             std::process::exit(KILLED);
         }
-        eprintln!("\nFinishing this step and saving; Ctrl-C again stops at once.");
+        let _ = writeln!(io::stderr(), "\nFinishing this step and saving; Ctrl-C again stops at once.");
     })
     .map_err(io::Error::other)?;
     Ok(&REQUESTED)

@@ -6,7 +6,7 @@ use crate::observer::Observer;
 use crate::sitting::Outcome;
 use crate::trained::Trained;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// Lines come at most that often, so that a log of hours stays readable.
@@ -58,8 +58,8 @@ impl Observer for Progress {
 
     fn warned(&mut self, sentence: &str) -> Result<(), TrainError> {
         match &self.sitting {
-            Some(Sitting { name, kind: Kind::Bar(bar), .. }) => bar.suspend(|| eprintln!("{name}: {sentence}")),
-            Some(Sitting { name, .. }) => eprintln!("{name}: {sentence}"),
+            Some(Sitting { name, kind: Kind::Bar(bar), .. }) => bar.suspend(|| say(&format!("{name}: {sentence}"))),
+            Some(Sitting { name, .. }) => say(&format!("{name}: {sentence}")),
             None => {}
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Sitting {
                 if step == self.end || last.is_none_or(|t| t.elapsed() >= BETWEEN_LINES) {
                     *last = Some(Instant::now());
                     let speed = (step - self.first) as f64 / self.begun.elapsed().as_secs_f64().max(1e-9);
-                    eprintln!("{} step {step}/{}  {metrics}  {speed:.1} steps/s", self.name, self.end);
+                    say(&format!("{} step {step}/{}  {metrics}  {speed:.1} steps/s", self.name, self.end));
                 }
             }
         }
@@ -98,6 +98,11 @@ fn bar(name: &str, first: u64, end: u64) -> ProgressBar {
     bar.set_position(first);
     bar.reset_eta();
     bar
+}
+
+/// Nobody may be there to read it any more (`2>&1 | head`); the run goes on.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Those that every step has: a number that is there once in a hundred steps would only make the line jump.

@@ -77,7 +77,7 @@ impl Trained {
 }
 
 pub(crate) fn read_config(dir: &RunDir, presets: &[&'static Preset]) -> Result<RunConfig, TrainError> {
-    RunConfig::from_toml(&dir.config_path(), &read_text(&dir.config_path())?, presets)
+    RunConfig::read(&dir.config_path(), presets)
 }
 
 /// A checkpoint without a manifest is accepted: nothing shows that it is damaged, and there is nothing to go on from else.

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// What the job is called on the command line.
 pub const NAME: &str = "vae";
 
+/// The runs that it makes.
+pub const PARTS: [&str; 2] = [AE.name, VAE_MLP.name];
+
 /// What it does, in a few words.
 pub const ABOUT: &str = "trains ae and vae-mlp, and draws the difference between them";
 

@@ -1,6 +1,7 @@
 //! What can be wrong with an IDX file, in words.
 
 use super::{DEFLATE_MAX_RATIO, MAX_RANK, MAX_VALUES};
+use glassbox_tensor::counted;
 use std::fmt;
 use thiserror::Error;
 
@@ -31,21 +32,21 @@ impl fmt::Display for IdxError {
 #[non_exhaustive]
 pub enum IdxProblem {
     /// The first two bytes are not zero.
-    #[error("not an IDX file: it begins with {found:02x?}, not with two zero bytes")]
+    #[error("not an IDX file: it begins with {found:02x?}, not with two zero bytes; give one in the format of MNIST")]
     NotIdx {
         /// The first four bytes.
         found: [u8; 4],
     },
 
     /// Values of another type than u8, or of none that exists.
-    #[error("values of type 0x{code:02x} ({}); only u8 values (0x08) are read", type_name(*code))]
+    #[error("values of type 0x{code:02x} ({}); only u8 values (0x08) are read: convert it", type_name(*code))]
     Type {
         /// The type code of the header.
         code: u8,
     },
 
     /// No dimensions, or more than [`MAX_RANK`].
-    #[error("{rank} dimensions; 1 to {MAX_RANK} are read")]
+    #[error("{}; 1 to {MAX_RANK} are read: reshape it", counted(*rank, "dimension"))]
     Rank {
         /// The rank in the header.
         rank: u8,
@@ -56,7 +57,10 @@ pub enum IdxProblem {
     HeaderTruncated,
 
     /// The dimensions describe more values than are ever read.
-    #[error("the header says {dims:?}, which is more than the {MAX_VALUES} values that are read from one file")]
+    #[error(
+        "the header says {dims:?}, which is more than the {MAX_VALUES} values that are read from one file; \
+             fetch it again, or give a part of it"
+    )]
     TooLarge {
         /// The dimensions in the header.
         dims: Vec<usize>,
@@ -75,7 +79,8 @@ pub enum IdxProblem {
     },
 
     /// The file ends before its last value.
-    #[error("the file ends after {have} values of the {} that its header {dims:?} says; fetch it again", product(dims))]
+    #[error("the file ends after {} of the {} that its header {dims:?} says; fetch it again", counted(*have, "value"),
+            product(dims))]
     Truncated {
         /// The dimensions in the header.
         dims: Vec<usize>,
@@ -84,14 +89,17 @@ pub enum IdxProblem {
     },
 
     /// The file goes on after its last value.
-    #[error("the file goes on after the {} values that its header {dims:?} says; fetch it again", product(dims))]
+    #[error(
+        "the file goes on after the {} that its header {dims:?} says; fetch it again",
+        counted(product(dims), "value")
+    )]
     Trailing {
         /// The dimensions in the header.
         dims: Vec<usize>,
     },
 
     /// Something follows the gzip stream.
-    #[error("{bytes} bytes follow the end of the gzip stream; fetch the file again")]
+    #[error("{} after the end of the gzip stream; fetch the file again", counted(*bytes, "byte"))]
     AfterGzip {
         /// How many.
         bytes: usize,

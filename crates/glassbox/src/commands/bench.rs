@@ -1,6 +1,5 @@
 //! `glassbox bench`: every operation against what this machine can do at best.
 
-use super::unknown;
 use crate::cli::Bench;
 use crate::failure::Failure;
 use crate::machine::{Ceilings, LARGEST_SET, best, peak_flops};
@@ -8,6 +7,7 @@ use crate::output::{print, print_json, table};
 use glassbox_autograd::OpEntry;
 use glassbox_autograd::ops::registry;
 use glassbox_tensor::simd::Isa;
+use glassbox_train::unknown;
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::time::Duration;

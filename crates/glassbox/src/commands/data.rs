@@ -4,6 +4,7 @@ use crate::cli::Data;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
 use glassbox_data::{Entry, VerifiedFile, catalogue, verify};
+use glassbox_train::unknown;
 use serde_json::{Value, json};
 
 /// Runs `glassbox data …`.
@@ -29,7 +30,7 @@ pub fn run(command: Data) -> Result<(), Failure> {
 fn fetch(name: &str) -> Result<(), Failure> {
     let Some(entry) = catalogue().iter().find(|entry| entry.name == name) else {
         let names: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
-        return Err(Failure::mistake(super::unknown("data set", name, &names)));
+        return Err(Failure::mistake(unknown("data set", name, &names)));
     };
     print(&match entry.install {
         None => format!("{name} is in the binary; there is nothing to fetch\n"),

@@ -1,11 +1,12 @@
 //! `glassbox explain`: an operation or a preset, for someone who wants to understand it.
 
-use super::{PRESETS, explain_numbers, explain_preset, trainable, unknown};
+use super::{PRESETS, explain_numbers, explain_preset, trainable};
 use crate::cli::Explain;
 use crate::failure::Failure;
 use crate::output::print;
 use glassbox_autograd::ops::registry;
 use glassbox_autograd::{Cost, Derivatives, OpEntry};
+use glassbox_train::unknown;
 use glassbox_vae::compare;
 
 /// Runs `glassbox explain`.

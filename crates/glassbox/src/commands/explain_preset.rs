@@ -18,10 +18,7 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     text.push_str(&format!("\nData: {}. Cost: {}.\n", preset.data, preset.cost));
 
     text.push_str("\nSettings, each changed by --set NAME=VALUE:\n\n");
-    let settings = config.settings().map(|(setting, value)| {
-        [setting.name.to_string(), value.to_string(), setting.about.to_string(), setting.range()].to_vec()
-    });
-    text.push_str(&indented(&table(&settings.collect::<Vec<_>>(), &[false, true, false, false])));
+    text.push_str(&indented(&settings(&config)));
 
     text.push_str("\nParameters:\n\n");
     let total: usize = parameters.iter().map(|p| p.value.numel()).sum();
@@ -47,6 +44,14 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     text.push_str(&indented(&graph_text(&loss)));
     text.push_str(&format!("\n`glassbox explain {} --graph svg > graph.svg` draws it.\n", preset.name));
     Ok(text)
+}
+
+/// The settings as a table: name, value, what it is, which values it takes.
+pub fn settings(config: &RunConfig) -> String {
+    let rows = config.settings().map(|(setting, value)| {
+        [setting.name.to_string(), value.to_string(), setting.about.to_string(), setting.range()].to_vec()
+    });
+    table(&rows.collect::<Vec<_>>(), &[false, true, false, false])
 }
 
 /// The graph of the loss of one batch, and nothing else.

@@ -1,9 +1,10 @@
 //! `glassbox list`: what can be trained, on what, at what cost.
 
-use super::{PRESETS, data};
+use super::{PRESETS, data, explain_preset, unknown_preset};
 use crate::cli::List;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
+use glassbox_train::{Preset, RunConfig, Value as Number};
 use glassbox_vae::compare;
 use serde_json::{Value, json};
 
@@ -12,14 +13,55 @@ type Row = [&'static str; 4];
 
 /// Runs `glassbox list`.
 pub fn run(options: &List) -> Result<(), Failure> {
+    if let Some(name) = &options.preset {
+        return one(name, options);
+    }
     if options.json {
-        let object =
-            |[name, about, cost, data]: Row| json!({ "name": name, "about": about, "cost": cost, "data": data });
-        let presets: Vec<Value> = presets().map(object).collect();
+        let presets: Vec<Value> = presets().map(as_json).collect();
         return print_json(&json!({ "presets": presets, "data": data::as_json() }));
     }
     let rows: Vec<_> = presets().map(|row| row.map(String::from).to_vec()).collect();
     print(&format!("Presets\n{}\nData sets\n{}", table(&rows, &[false; 4]), data::as_text()))
+}
+
+/// `glassbox list PRESET`
+fn one(name: &str, options: &List) -> Result<(), Failure> {
+    let row = presets().find(|row| row[0] == name).ok_or_else(|| unknown_preset(name))?;
+    if options.json {
+        return print_json(&as_json(row));
+    }
+    match PRESETS.iter().find(|preset| preset.name == name) {
+        Some(preset) if options.toml => print(&RunConfig::new(preset).to_toml()?),
+        Some(preset) => {
+            let [name, about, cost, data] = row;
+            let settings = explain_preset::settings(&RunConfig::new(preset));
+            print(&format!("{name}: {about}\nData: {data}. Cost: {cost}.\n\n{settings}"))
+        }
+        None => {
+            let [first, second] = compare::configs().map(|config| config.preset().name);
+            Err(Failure::mistake(format!("{name} is two models; name one of them, {first} or {second}")))
+        }
+    }
+}
+
+/// A preset as JSON, with its settings, if it is one model.
+fn as_json([name, about, cost, data]: Row) -> Value {
+    let settings = PRESETS.iter().find(|preset| preset.name == name).map(|preset| settings_as_json(preset));
+    json!({ "name": name, "about": about, "cost": cost, "data": data, "settings": settings })
+}
+
+fn settings_as_json(preset: &Preset) -> Vec<Value> {
+    let number = |number: Number| match number {
+        Number::Count(n) => json!(n),
+        Number::Real(x) => json!(x),
+    };
+    let all = preset.settings.iter().map(|setting| {
+        json!({
+            "name": setting.name, "about": setting.about, "default": number(setting.default),
+            "min": number(setting.min), "max": number(setting.max),
+        })
+    });
+    all.collect()
 }
 
 fn presets() -> impl Iterator<Item = Row> {

@@ -1,12 +1,14 @@
 //! One file for each command.
 
 mod bench;
+mod completions;
 mod data;
 mod eval;
 mod explain;
 mod explain_numbers;
 mod explain_preset;
 mod list;
+mod man;
 mod report;
 mod sample;
 mod train;
@@ -16,7 +18,7 @@ use crate::failure::Failure;
 use crate::output;
 use anyhow::Context;
 use glassbox_tensor::simd::Isa;
-use glassbox_train::{Preset, Trained, nearest};
+use glassbox_train::{Preset, Trained, unknown};
 use glassbox_vae::compare;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -38,6 +40,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(options) => explain::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Data(command) => data::run(command),
+        Command::Completions(options) => completions::run(&options),
+        Command::Man(options) => man::run(&options),
     }
 }
 
@@ -74,33 +78,10 @@ fn check_is_one_run(run: &Path) -> Result<(), Failure> {
 }
 
 /// Everything that can be trained, by name.
-fn trainable() -> Vec<&'static str> {
+pub fn trainable() -> Vec<&'static str> {
     PRESETS.iter().map(|preset| preset.name).chain([compare::NAME]).collect()
 }
 
 fn unknown_preset(name: &str) -> Failure {
     Failure::mistake(unknown("preset", name, &trainable()))
-}
-
-/// The sentence about a name that is none of `known`: the one it is nearest to, or all of them.
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let remedy = match nearest(&name.to_lowercase(), known.iter().copied()) {
-        Some(nearest) => format!("did you mean {nearest}?"),
-        None => format!("there are {}", known.join(", ")),
-    };
-    format!("there is no {what} {name:?}; {remedy}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_near_name_is_suggested_and_a_far_one_gets_the_list() {
-        let known = ["ae", "vae-mlp", "vae"];
-        assert_eq!(unknown("preset", "vae-mpl", &known), "there is no preset \"vae-mpl\"; did you mean vae-mlp?");
-        assert_eq!(unknown("preset", "vea", &known), "there is no preset \"vea\"; did you mean vae?");
-        assert_eq!(unknown("preset", "VAE", &known), "there is no preset \"VAE\"; did you mean vae?");
-        assert_eq!(unknown("preset", "gpt", &known), "there is no preset \"gpt\"; there are ae, vae-mlp, vae");
-    }
 }

@@ -1,13 +1,13 @@
 //! `glassbox sample`: a picture from a trained model.
 
-use super::{open_run, unknown};
+use super::open_run;
 use crate::cli::Sample;
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{check_out, next_free, print};
+use glassbox_data::DataError;
 use glassbox_data::image::write_png;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use glassbox_train::unknown;
+use std::io::ErrorKind;
 
 /// Samples in a grid unless -n says otherwise: 8 × 8.
 const SAMPLES: usize = 64;
@@ -15,7 +15,13 @@ const SAMPLES: usize = 64;
 /// Runs `glassbox sample`.
 pub fn run(options: &Sample) -> Result<(), Failure> {
     if let Some(out) = &options.out {
-        check_out(out)?;
+        if !out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
+            let shown = out.display();
+            return Err(Failure::mistake(format!(
+                "--out {shown}: what is written is a PNG picture; end the name with .png"
+            )));
+        }
+        check_out(out, options.force)?;
     }
     super::start_threads(options.threads)?;
     let run = open_run(&options.run)?;
@@ -34,29 +40,18 @@ pub fn run(options: &Sample) -> Result<(), Failure> {
             (kind.to_string(), pictures.swap_remove(i).image)
         }
     };
-    let out = options.out.clone().unwrap_or_else(|| run.dir.picture_path(&name));
-    // The place was named on the command line, so that it can't be written to is the user's to put right.
-    write_png(&out, &image).map_err(Failure::mistake)?;
+    let out = options.out.clone().unwrap_or_else(|| next_free(&run.dir.picture_path(&name)));
+    write_png(&out, &image).map_err(|error| cannot_write(&error))?;
     print(&format!("{}\n", out.display()))
 }
 
-/// Refuses what could only be a mistake, before any work: another kind of file, or one that isn't a picture and would be
-/// lost.
-fn check_out(out: &Path) -> Result<(), Failure> {
-    let shown = out.display();
-    if !out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png")) {
-        return Err(Failure::mistake(format!(
-            "--out {shown}: what is written is a PNG picture; end the name with .png"
-        )));
+/// The place was named on the command line, so that it can't be written to is the user's to put right, but for a disk that is
+/// full.
+fn cannot_write(error: &DataError) -> Failure {
+    let sentence = format!("{error}; name another place with --out");
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    match error {
+        DataError::Io { source, .. } if full.contains(&source.kind()) => Failure::Failed(anyhow::Error::msg(sentence)),
+        _ => Failure::Mistake(sentence),
     }
-    if out.is_dir() || out.exists() && !is_png(out) {
-        return Err(Failure::mistake(format!("--out {shown}: exists and is not a PNG picture; choose another name")));
-    }
-    Ok(())
-}
-
-fn is_png(path: &Path) -> bool {
-    let mut head = [0; 8];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == *b"\x89PNG\r\n\x1a\n"
 }

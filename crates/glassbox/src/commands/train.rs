@@ -5,9 +5,11 @@ use crate::cli::Train;
 use crate::failure::Failure;
 use crate::output::print;
 use anyhow::Context;
-use glassbox_train::{Ending, Limits, Outcome, Progress, RunConfig, RunDir, Runner, catch_interrupts};
+use glassbox_train::{
+    Aside, Ending, Limits, Outcome, Progress, RunConfig, RunDir, Runner, TrainError, catch_interrupts,
+};
 use glassbox_vae::compare;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Runs `glassbox train`.
 pub fn run(options: &Train) -> Result<(), Failure> {
@@ -19,27 +21,99 @@ pub fn run(options: &Train) -> Result<(), Failure> {
     }
 }
 
-fn start(preset: &str, options: &Train) -> Result<(), Failure> {
-    let out = options.out.clone().unwrap_or_else(|| RunDir::next_free(&Path::new("runs").join(preset)));
-    if preset == compare::NAME {
-        let mut configs = compare::configs();
-        configs.iter_mut().try_for_each(|config| apply(options, config))?;
-        let limits = Limits { end: None, ..limits(options)? }; // of a new run, --steps is the horizon
-        let comparison = compare::train_both(configs, &out, &limits, &mut Progress::new())?;
-        return print(&describe_comparison(&out, &comparison));
+fn start(what: &str, options: &Train) -> Result<(), Failure> {
+    check_settings(options)?;
+    if what == compare::NAME {
+        return start_both(options);
     }
-    let preset = PRESETS.iter().find(|p| p.name == preset).ok_or_else(|| unknown_preset(preset))?;
-    let mut config = RunConfig::new(preset);
+    let mut config = configuration(what)?;
     apply(options, &mut config)?;
-    let mut runner = Runner::start(config, &out)?;
+    let out = options.out.clone().unwrap_or_else(|| default_out(config.preset().name));
+    let mut runner = replacing(options, &out, &[], || Runner::start(config, &out))?;
     let outcome = runner.train(&Limits { end: None, ..limits(options)? }, &mut Progress::new())?;
     print(&describe(&out, &outcome))
+}
+
+fn start_both(options: &Train) -> Result<(), Failure> {
+    let mut configs = compare::configs();
+    configs.iter_mut().try_for_each(|config| apply(options, config))?;
+    let limits = Limits { end: None, ..limits(options)? }; // of a new run, --steps is the horizon
+    let out = options.out.clone().unwrap_or_else(|| default_out(compare::NAME));
+    let comparison = replacing(options, &out, &compare::PARTS, || {
+        compare::train_both(configs, &out, &limits, &mut Progress::new())
+    })?;
+    print(&describe_comparison(&out, &comparison))
+}
+
+fn default_out(name: &str) -> PathBuf {
+    RunDir::next_free(&Path::new("runs").join(name))
+}
+
+/// Calls `start`, which makes the run `out`. With `--force` a run that is there goes when the new one stands.
+fn replacing<R>(
+    options: &Train,
+    out: &Path,
+    parts: &'static [&'static str],
+    start: impl FnOnce() -> Result<R, TrainError>,
+) -> Result<R, Failure> {
+    let aside = if options.force { Aside::set(out, parts)? } else { None };
+    let started = start();
+    aside.map_or(Ok(()), Aside::settle)?;
+    Ok(started?)
+}
+
+/// The configuration of a preset by its name, or that of a TOML file.
+fn configuration(what: &str) -> Result<RunConfig, Failure> {
+    if let Some(preset) = PRESETS.iter().find(|preset| preset.name == what) {
+        return Ok(RunConfig::new(preset));
+    }
+    let path = Path::new(what);
+    let is_path = what.contains(std::path::is_separator) || path.extension().is_some_and(|e| e == "toml");
+    if !is_path && !path.exists() {
+        return Err(unknown_preset(what));
+    }
+    if path.join("config.toml").is_file() {
+        return Err(Failure::mistake(format!(
+            "{what} is a run; go on with it by `glassbox train --resume {what}`, or train the same anew by \
+             `glassbox train {}`",
+            path.join("config.toml").display()
+        )));
+    }
+    if path.is_dir() {
+        return Err(Failure::mistake(format!(
+            "{what} is a folder; give a preset, or a file that `glassbox list PRESET --toml` printed"
+        )));
+    }
+    Ok(RunConfig::read_preset_file(path, &PRESETS)?)
+}
+
+/// Refuses settings that contradict each other or `--steps`.
+fn check_settings(options: &Train) -> Result<(), Failure> {
+    let mut keys: Vec<&str> = options.set.iter().map(|set| key(set)).collect();
+    if options.steps.is_some() && keys.contains(&"epochs") {
+        return Err(Failure::mistake(
+            "--set epochs can't go together with --steps, which is the length of the run too; leave one of them out",
+        ));
+    }
+    keys.sort_unstable();
+    match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Failure::mistake(format!("--set {} is there twice; give it once", pair[0]))),
+        None => Ok(()),
+    }
+}
+
+/// What a `--set` sets.
+fn key(set: &str) -> &str {
+    set.split('=').next().unwrap_or_default().trim()
 }
 
 /// Puts what the command line says into the configuration.
 fn apply(options: &Train, config: &mut RunConfig) -> Result<(), Failure> {
     config.seed = options.seed.unwrap_or(config.seed);
-    config.steps = options.steps;
+    if options.set.iter().any(|set| key(set) == "epochs") {
+        config.steps = None; // the steps of a file, which the epochs override
+    }
+    config.steps = options.steps.or(config.steps);
     if let Some(data) = &options.data {
         config.data.clone_from(data);
     }

@@ -1,10 +1,14 @@
 //! The built binary, as its user meets it.
 
-mod bad_input;
 mod commands;
 mod damage;
+mod force;
 mod full_disk;
 mod killed;
+mod mistakes;
 mod place;
 mod report;
+mod settings;
+mod shells;
+mod streams;
 mod two_processes;

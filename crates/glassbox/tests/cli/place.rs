@@ -17,8 +17,15 @@ impl Place {
         Place(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// One with a run of two steps in the folder `run`: trained once, copied for everyone who wants to spoil it.
+    /// One with a run of two steps in the folder `run`.
     pub fn with_run() -> Place {
+        let place = Place::new();
+        place.copy_run("run");
+        place
+    }
+
+    /// Puts a run of two steps into a folder: trained once, copied for everyone who wants to spoil it.
+    pub fn copy_run(&self, folder: &str) {
         static RUN: OnceLock<Place> = OnceLock::new();
         let original = RUN.get_or_init(|| {
             let place = Place::new();
@@ -27,9 +34,8 @@ impl Place {
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
             place
         });
-        let place = Place::new();
-        copy(original.0.path(), place.0.path());
-        place
+        fs::create_dir_all(self.path(folder)).expect("a folder is made");
+        copy(&original.path("run"), &self.path(folder));
     }
 
     /// A path in it.

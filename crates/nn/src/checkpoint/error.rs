@@ -21,7 +21,7 @@ pub enum CheckpointError {
     },
 
     /// A file that isn't safetensors, or whose header contradicts itself.
-    #[error("{}: not a safetensors file: {problem}", path.display())]
+    #[error("{}: not a safetensors file: {problem}; copy it or download it again", path.display())]
     Malformed {
         /// The file in question.
         path: PathBuf,
@@ -67,7 +67,7 @@ pub enum CheckpointError {
     },
 
     /// A tensor with more axes than a `Tensor` can have, or with lengths whose product is out of this world.
-    #[error("{}: tensor {tensor} has shape {found:?}, which no tensor of this library can have", path.display())]
+    #[error("{}: tensor {tensor} has shape {found:?}, which no tensor of this library can have; reshape it before saving", path.display())]
     Unrepresentable {
         /// The file in question.
         path: PathBuf,

@@ -1,0 +1,50 @@
+//! Values of flags: what is a number of steps, of minutes, a seed. Each says what is right if the text isn't.
+
+/// TOML's integers, in which a run's configuration keeps the seed and the steps, are those of 64 bits with a sign.
+const MOST_TOML: u64 = i64::MAX as u64;
+/// More threads than this are a typing mistake; each costs a stack.
+const MOST_THREADS: u64 = 1024;
+/// More pictures than this are no longer looked at, and one PNG of them would be 50 MB.
+const MOST_PICTURES: u64 = 4096;
+/// More checkpoints than this are more than any run writes.
+const MOST_CHECKPOINTS: u64 = 1_000_000;
+
+/// `--minutes`
+pub fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(m) if m > 0.0 && m.is_finite() => Ok(m),
+        _ => Err("give a number of minutes above 0, such as 1.5".to_string()),
+    }
+}
+
+/// `--threads`
+pub fn threads(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_THREADS).map(|n| n as usize)
+}
+
+/// `--keep`
+pub fn checkpoints(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_CHECKPOINTS).map(|n| n as usize)
+}
+
+/// `-n`
+pub fn pictures(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_PICTURES).map(|n| n as usize)
+}
+
+/// `--steps`
+pub fn steps(text: &str) -> Result<u64, String> {
+    whole(text, 1, MOST_TOML)
+}
+
+/// `--seed`
+pub fn seed(text: &str) -> Result<u64, String> {
+    whole(text, 0, MOST_TOML)
+}
+
+fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(n) if (least..=most).contains(&n) => Ok(n),
+        _ => Err(format!("give a whole number from {least} to {most}")),
+    }
+}
