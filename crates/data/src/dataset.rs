@@ -5,6 +5,7 @@
 
 use crate::error::DataError;
 use crate::idx::IdxArray;
+use crate::moments::Moments;
 use crate::source::Source;
 use glassbox_tensor::{Ids, Tensor, counted};
 use std::fmt;
@@ -26,6 +27,7 @@ pub struct ImageSet {
     images: Vec<u8>,   // (N, C, H, W)
     labels: Vec<u8>,   // (N)
     classes: Vec<String>,
+    captions: Option<Vec<String>>, // (N)
 }
 
 impl ImageSet {
@@ -85,7 +87,22 @@ impl ImageSet {
                 counted(k, "class")
             ));
         }
-        Ok(ImageSet { name: name.to_string(), shape, images, labels, classes })
+        Ok(ImageSet { name: name.to_string(), shape, images, labels, classes, captions: None })
+    }
+
+    /// The same set with a few words for each picture.
+    ///
+    /// # Panics
+    /// If there are not as many as pictures.
+    #[track_caller]
+    pub fn with_captions(self, captions: Vec<String>) -> ImageSet {
+        assert!(
+            captions.len() == self.len(),
+            "ImageSet::with_captions: {} captions for {} pictures",
+            captions.len(),
+            self.len()
+        );
+        ImageSet { captions: Some(captions), ..self }
     }
 
     /// What the set is called: the data set and the part of it.
@@ -119,6 +136,11 @@ impl ImageSet {
         &self.labels
     }
 
+    /// What each picture shows, in words, where the data say it.
+    pub fn captions(&self) -> Option<&[String]> {
+        self.captions.as_deref()
+    }
+
     /// The bytes of picture `i`, (C, H, W).
     ///
     /// # Panics
@@ -138,6 +160,11 @@ impl ImageSet {
         counts
     }
 
+    /// Extremes, mean and spread of all samples, as bytes.
+    pub fn moments(&self) -> Moments {
+        self.images.iter().map(|&byte| f64::from(byte)).collect()
+    }
+
     /// The set of the first `n` pictures, or of all if there are fewer.
     ///
     /// # Panics
@@ -152,6 +179,7 @@ impl ImageSet {
             images: self.images[..n * self.pixels()].to_vec(),
             labels: self.labels[..n].to_vec(),
             classes: self.classes.clone(),
+            captions: self.captions.as_ref().map(|c| c[..n].to_vec()),
         }
     }
 

@@ -1,10 +1,32 @@
 //! What can be wrong with data from outside, in sentences that name the file, the place and the remedy.
 
 use crate::idx::IdxError;
-use crate::image::PngError;
+use crate::image::{JpegError, PngError};
+use crate::npy::NpyError;
+use crate::npz::NpzError;
+use crate::sound::WavError;
+use crate::table::CsvError;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
+
+/// A file that is not what its format asks for: which file, and what is wrong, with the place where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormatError<P> {
+    /// The file, or whatever name was given to the bytes.
+    pub file: String,
+    /// What is wrong.
+    pub problem: P,
+}
+
+impl<P: fmt::Debug + fmt::Display> std::error::Error for FormatError<P> {}
+
+impl<P: fmt::Display> fmt::Display for FormatError<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.problem)
+    }
+}
 
 /// Anything that keeps a data set from being opened or a picture from being read or written.
 ///
@@ -31,8 +53,57 @@ pub enum DataError {
     #[error(transparent)]
     Png(#[from] PngError),
 
-    /// A `--data` that is neither a name in the catalogue nor a folder.
-    #[error("unknown data set {spec:?}{}; known are {}, or the path of a folder with IDX files",
+    /// A file that is not a whole JPEG picture.
+    #[error(transparent)]
+    Jpeg(#[from] JpegError),
+
+    /// A file that is not a whole NPY array of numbers.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+
+    /// A file that is not a whole NPZ archive with the array that is wanted.
+    #[error(transparent)]
+    Npz(#[from] NpzError),
+
+    /// A file that is not a whole table.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+
+    /// A file that is not a whole WAV recording.
+    #[error(transparent)]
+    Wav(#[from] WavError),
+
+    /// Something after the question mark of a spec that is no option there.
+    #[error("{spec}: {problem}")]
+    Option {
+        /// What was asked for.
+        spec: String,
+        /// What is wrong with it, and the remedy.
+        problem: String,
+    },
+
+    /// Data of another kind than the one that was wanted.
+    #[error("{path}: not {wanted} but {found}; `glassbox data show` shows what it holds")]
+    OtherKind {
+        /// The path that was given.
+        path: String,
+        /// What was wanted, such as "a folder of pictures".
+        wanted: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+
+    /// A folder in which nothing is that could be read.
+    #[error("{}: no data in this folder; there may be PNG, JPEG or WAV files in it or in its subfolders, which are then the \
+             classes, or the four files {}, or an emoji.json with sheets in img/",
+            folder.display(), crate::source::FILE_NAMES.join(", "))]
+    NoData {
+        /// The folder that was given.
+        folder: PathBuf,
+    },
+
+    /// A `--data` that is neither a name in the catalogue nor a path.
+    #[error("unknown data set {spec:?}{}; known are {}, or the path of a folder or file",
             did_you_mean(nearest.as_deref()), known.join(", "))]
     UnknownName {
         /// What was asked for.
@@ -65,10 +136,9 @@ pub enum DataError {
         file: &'static str,
     },
 
-    /// A path that should be a folder with IDX files and is something else, or nothing.
-    #[error("{}: not a folder; give the folder that holds {}",
-            path.display(), crate::source::FILE_NAMES.join(", "))]
-    NotAFolder {
+    /// A path at which nothing lies.
+    #[error("{}: not a folder or file that is there; check the path", path.display())]
+    NotThere {
         /// The path that was given.
         path: PathBuf,
     },

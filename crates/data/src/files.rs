@@ -13,6 +13,11 @@ const MAX_FILE_BYTES: u64 = (1 << 30) + 4096;
 /// Reads a regular file whole. Devices, pipes and sockets are refused before they are opened: `/dev/zero`
 /// never ends, and a pipe that nobody writes to never begins.
 pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, DataError> {
+    read_at_most(path, MAX_FILE_BYTES)
+}
+
+/// The same for a file of at most `limit` bytes.
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let cannot = |source| DataError::Io { path: path.to_path_buf(), doing: "read", source };
     let meta = fs::metadata(path).map_err(cannot)?;
     if meta.is_dir() {
@@ -22,16 +27,16 @@ pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, DataError> {
         return Err(cannot(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
     }
     let too_large = || {
-        let limit = format!("it is larger than {MAX_FILE_BYTES} bytes");
-        cannot(io::Error::new(io::ErrorKind::FileTooLarge, limit))
+        let problem = format!("it is larger than {limit} bytes");
+        cannot(io::Error::new(io::ErrorKind::FileTooLarge, problem))
     };
-    if meta.len() > MAX_FILE_BYTES {
+    if meta.len() > limit {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize);
     // A file may grow while it is read: the limit holds for what comes, not only for what was announced.
-    let n = File::open(path).and_then(|f| f.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
-    if n.map_err(cannot)? as u64 > MAX_FILE_BYTES {
+    let n = File::open(path).and_then(|f| f.take(limit + 1).read_to_end(&mut bytes));
+    if n.map_err(cannot)? as u64 > limit {
         return Err(too_large());
     }
     Ok(bytes)

@@ -50,18 +50,38 @@
 
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod batches;
+mod builder;
 mod catalogue;
 mod dataset;
 mod error;
 pub mod files;
 pub mod idx;
 pub mod image;
+mod listing;
+mod moments;
+mod names;
+pub mod npy;
+pub mod npz;
+mod pictures;
+mod place;
 mod sha256;
+pub mod sound;
 mod source;
+mod spec;
+mod split;
+pub mod sprites;
+pub mod table;
+pub mod text;
 
 pub use batches::{Batches, in_order};
-pub use catalogue::{Entry, catalogue, open, verify};
+pub use builder::MAX_SET_BYTES;
+pub use catalogue::{Entry, catalogue, verify};
 pub use dataset::{DataSplits, ImageSet};
-pub use error::DataError;
+pub use error::{DataError, FormatError};
+pub use moments::Moments;
+pub use place::{Kind, absolute, kind, open, open_recording, open_sound, open_table, open_text};
 pub use source::VerifiedFile;
+pub use spec::MAX_SIDE;
+pub use split::HELD_OUT;

@@ -57,6 +57,14 @@ impl Source<'_> {
         }
     }
 
+    /// Whether at least one of the files is there.
+    pub(crate) fn any(self) -> bool {
+        match self {
+            Source::Embedded(_) => true,
+            Source::Folder(folder) => (0..FILE_NAMES.len()).any(|i| find(folder, i).is_some()),
+        }
+    }
+
     /// The first file that is not there, if one is not.
     pub(crate) fn missing(self) -> Option<PathBuf> {
         match self {

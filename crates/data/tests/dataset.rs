@@ -202,14 +202,13 @@ fn a_spec_that_is_nothing_is_refused_with_what_would_be_something() {
     assert_eq!(
         error("fashion-mnits"),
         "unknown data set \"fashion-mnits\": did you mean \"fashion-mnist\"?; known are fashion-mnist, \
-         fashion-mnist-full, digits, or the path of a folder with IDX files"
+         fashion-mnist-full, digits, or the path of a folder or file"
     );
     assert_eq!(
         error("cifar10"),
-        "unknown data set \"cifar10\"; known are fashion-mnist, fashion-mnist-full, digits, or the path of a folder \
-         with IDX files"
+        "unknown data set \"cifar10\"; known are fashion-mnist, fashion-mnist-full, digits, or the path of a folder or file"
     );
-    assert!(error("no/such/folder").starts_with("no/such/folder: not a folder; give the folder that holds train-"));
+    assert_eq!(error("no/such/folder"), "no/such/folder: not a folder or file that is there; check the path");
     let dir = folder();
     let file = dir.path().join(FILES[1]);
     assert!(error(spec(&file)).contains("not a folder"));

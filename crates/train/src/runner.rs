@@ -17,7 +17,6 @@ use crate::unchanged::{Beginning, FEWEST_STEPS};
 use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
-use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -51,7 +50,7 @@ impl Runner {
     /// If the data set or a setting doesn't fit, or the directory isn't free.
     pub fn start(mut config: RunConfig, out: &Path) -> Result<Runner, TrainError> {
         let data = glassbox_data::open(&config.data)?;
-        config.data = absolute(&config.data);
+        config.data = glassbox_data::absolute(&config.data); // found again from elsewhere
         config.fix_horizon(data.train.len());
         let text = config.to_toml()?;
         let experiment = (config.preset().build)(&config, data)?;
@@ -276,11 +275,4 @@ impl Runner {
         Evaluation { step, metrics: evaluation.clone() }.write(&run.dir)?;
         Ok(Outcome { step, ending, evaluation, seconds, pictures, report: run.dir.report_path() })
     }
-}
-
-/// A folder given by a relative path is found again from elsewhere only by its absolute one. Names stay names.
-fn absolute(spec: &str) -> String {
-    let named = glassbox_data::catalogue().iter().any(|e| e.name == spec);
-    let path = if named { None } else { fs::canonicalize(spec).ok() };
-    path.and_then(|p| p.to_str().map(str::to_string)).unwrap_or_else(|| spec.to_string())
 }

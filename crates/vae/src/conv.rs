@@ -64,7 +64,10 @@ impl Autoencoder for VaeConv {
         if h > 0 && w > 0 && h.is_multiple_of(4) && w.is_multiple_of(4) {
             return Ok(());
         }
-        Err(format!("vae-conv halves pictures twice, and these are {h} × {w}; their sides must be multiples of 4"))
+        Err(format!(
+            "vae-conv halves pictures twice, and these are {h} × {w}; their sides must be multiples of 4; \
+             ?size=32 after the data set scales them"
+        ))
     }
 
     fn encode(&self, x: &Var) -> Code {

@@ -162,7 +162,11 @@ fn pixels_are_tossed_anew_for_every_step_and_the_same_in_every_evaluation() {
 fn pictures_that_cannot_be_halved_twice_are_refused() {
     let sizes = Sizes { image: [1, 28, 30], hidden: 8, latents: 2 };
     let sentence = VaeConv::admits(sizes).unwrap_err();
-    assert_eq!(sentence, "vae-conv halves pictures twice, and these are 28 × 30; their sides must be multiples of 4");
+    assert_eq!(
+        sentence,
+        "vae-conv halves pictures twice, and these are 28 × 30; their sides must be multiples of 4; ?size=32 after the data set \
+         scales them"
+    );
 }
 
 #[test]

@@ -2,12 +2,17 @@
 //!
 //! - [`Image`] and what makes a larger one of several: [`Image::paste`], [`hstack`], [`vstack`], [`Image::scale`];
 //! - [`grid`]: a batch of a model's pictures as one, the layout of torchvision's `make_grid`;
-//! - [`read_png`], [`write_png`], [`encode_png`], [`decode_png`]: the border to PNG files.
+//! - [`Image::resize`], [`Image::crop`], [`Image::to_grey`], [`Image::to_rgb`]: pictures made alike;
+//! - [`read_png`], [`write_png`], [`encode_png`], [`decode_png`]: the border to PNG files;
+//! - [`read_jpeg`], [`decode_jpeg`]: the border to JPEG files.
 
+mod convert;
 mod grid;
+mod jpeg;
 mod png;
 
 pub use grid::{from_tensor, grid};
+pub use jpeg::{JPEG_MAX_RATIO, JpegError, JpegProblem, decode_jpeg, read_jpeg};
 pub use png::{MAX_PIXELS, PngError, PngProblem, decode_png, encode_png, read_png, write_png};
 
 /// A picture of 8-bit samples: grey (1 channel) or red, green, blue (3 channels), row by row from the top
