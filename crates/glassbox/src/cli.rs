@@ -40,7 +40,7 @@ pub enum Command {
     Explain(Explain),
     /// Time every operation, against what this machine can do at best
     Bench(Bench),
-    /// List the data sets, or check that one is whole
+    /// List the data sets, show what one holds, or check that it is whole
     #[command(subcommand, subcommand_required = true, arg_required_else_help = false)]
     Data(Data),
     /// Print what makes a shell complete commands, flags and names
@@ -98,7 +98,7 @@ pub struct Train {
     /// Change one key of the configuration; `glassbox explain PRESET` shows the keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The data set: a name that `glassbox data list` shows, or a folder with IDX files
+    /// The data set: a name that `glassbox data list` shows, or the path of pictures: photos, photos?size=32&colour=grey
     #[arg(long, value_name = "SPEC", value_parser = data_sets(), hide_possible_values = true)]
     pub data: Option<String>,
 }
@@ -155,6 +155,9 @@ pub struct Report {
     /// Write the metrics as a table instead of the page; - is standard output
     #[arg(long, value_name = "FILE.csv", conflicts_with = "out")]
     pub csv: Option<PathBuf>,
+    /// Replace the file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `glassbox explain`
@@ -200,6 +203,21 @@ pub struct Bench {
 pub enum Data {
     /// Show the data sets: what they hold, where they come from, whether they are installed
     List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a data set holds: pictures, a table, a text or sound
+    Show {
+        /// A name, or the path of a folder or file, with options: photos?size=32&colour=grey
+        #[arg(value_name = "SPEC", value_parser = data_sets(), hide_possible_values = true)]
+        spec: String,
+        /// Also draw some of the pictures, or the waves of some recordings, into this PNG file
+        #[arg(long, value_name = "FILE.png")]
+        out: Option<PathBuf>,
+        /// Replace the file that is there
+        #[arg(long, requires = "out")]
+        force: bool,
         /// Print one JSON document
         #[arg(long)]
         json: bool,

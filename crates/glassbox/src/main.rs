@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod failure;
 mod machine;
+mod out_file;
 mod output;
 mod parse;
 mod values;

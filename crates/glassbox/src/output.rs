@@ -2,9 +2,7 @@
 
 use crate::failure::Failure;
 use clap::builder::StyledStr;
-use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -44,40 +42,6 @@ pub fn print_json(document: &serde_json::Value) -> Result<(), Failure> {
 pub fn note(sentence: &str) {
     // If standard error is closed there is nobody to tell.
     let _ = writeln!(io::stderr(), "glassbox: {sentence}");
-}
-
-/// Refuses an `--out` that could not be written or would replace a file, before any work: only `--force` replaces one.
-pub fn check_out(out: &Path, force: bool) -> Result<(), Failure> {
-    let shown = out.display();
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        let folder = folder.display();
-        return Err(Failure::mistake(format!(
-            "--out {shown}: there is no folder {folder}; make it, or name another place"
-        )));
-    }
-    match fs::symlink_metadata(out) {
-        Ok(meta) if meta.is_dir() => {
-            Err(Failure::mistake(format!("--out {shown}: is a folder; give the name of a file")))
-        }
-        Ok(_) if !force => {
-            Err(Failure::mistake(format!("--out {shown}: exists; choose another name, or replace it with --force")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `path` if nothing is there, else the first of `name-2.png`, `name-3.png`, … where nothing is.
-pub fn next_free(path: &Path) -> PathBuf {
-    let extension = path.extension().unwrap_or_default();
-    let numbered = |i: u32| {
-        let mut name = path.file_stem().unwrap_or_default().to_os_string();
-        name.push(format!("-{i}."));
-        name.push(extension);
-        path.with_file_name(name)
-    };
-    let mut all = std::iter::once(path.to_path_buf()).chain((2..).map(numbered));
-    all.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| path.to_path_buf())
 }
 
 /// Rows of cells as text with aligned columns; `right` says which columns are numbers. No spaces at line ends.
@@ -132,16 +96,6 @@ mod tests {
                 all.find(|(key, _)| *key == name).map_or(String::new(), |(_, value)| value.to_string())
             };
             assert_eq!(colours(terminal, set), expected, "{terminal} {variables}");
-        }
-    }
-
-    #[test]
-    fn a_name_that_we_choose_is_one_that_is_free() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for name in ["a.b.png", "a.b-2.png", "a.b-3.png"] {
-            assert_eq!(next_free(&path("a.b.png")), path(name));
-            fs::write(path(name), "").unwrap();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `glassbox data`: which data sets there are, how they get here, whether they are whole.
+//! `glassbox data`: which data sets there are, what they hold, how they get here, whether they are whole.
 
 use crate::cli::Data;
 use crate::failure::Failure;
@@ -12,6 +12,7 @@ pub fn run(command: Data) -> Result<(), Failure> {
     match command {
         Data::List { json: true } => print_json(&json!({ "data": as_json() })),
         Data::List { json: false } => print(&as_text()),
+        Data::Show { spec, out, force, json } => super::data_show::run(&spec, out.as_deref(), force, json),
         Data::Fetch { name } => fetch(&name),
         Data::Verify { spec } => {
             let files = verify(&spec).map_err(Failure::mistake)?;

@@ -2,7 +2,8 @@
 
 use crate::cli::{Cli, Man};
 use crate::failure::Failure;
-use crate::output::{check_out, print};
+use crate::out_file::check_free;
+use crate::output::print;
 use anyhow::Context;
 use clap::{Command, CommandFactory};
 use glassbox_data::files::write_atomically;
@@ -27,7 +28,7 @@ fn write_all(program: &Command, folder: &Path, force: bool) -> Result<(), Failur
     let mut pages = Vec::new();
     collect(program, &mut pages)?;
     let paths: Vec<_> = pages.iter().map(|(name, _)| folder.join(name)).collect();
-    paths.iter().try_for_each(|path| check_out(path, force))?;
+    paths.iter().try_for_each(|path| check_free("--out", path, force))?;
     for ((_, text), path) in pages.iter().zip(&paths) {
         write_atomically(path, text.as_bytes()).context("can't write the manual")?;
     }

@@ -3,6 +3,8 @@
 mod bench;
 mod completions;
 mod data;
+mod data_pictures;
+mod data_show;
 mod eval;
 mod explain;
 mod explain_numbers;

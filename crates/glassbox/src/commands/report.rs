@@ -3,19 +3,14 @@
 use super::{PRESETS, check_is_one_run, open_run};
 use crate::cli::Report;
 use crate::failure::Failure;
+use crate::out_file::{PAGE, TABLE, cannot_write, check, next_free};
 use crate::output::print;
 use glassbox_data::files::write_atomically;
 use glassbox_train::{Recorded, comparison, metrics_csv, report};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Where the comparison of several runs goes unless `--out` says otherwise.
 const COMPARISON: &str = "comparison.html";
-
-/// What a page of ours begins with, and what a table of ours does.
-const PAGE_HEADS: &[&str] = &["<!doctype html>"];
-const TABLE_HEADS: &[&str] = &["step,", "run,step,"];
 
 /// Runs `glassbox report`.
 pub fn run(options: &Report) -> Result<(), Failure> {
@@ -26,10 +21,10 @@ pub fn run(options: &Report) -> Result<(), Failure> {
         }
     }
     if let Some(csv) = &options.csv {
-        return table(&options.runs, csv);
+        return table(&options.runs, csv, options.force);
     }
     if let Some(out) = &options.out {
-        check_out("--out", out, "html", "a page", PAGE_HEADS)?;
+        check("--out", out, &PAGE, options.force)?;
     }
     let (page, out) = match options.runs.as_slice() {
         [one] => {
@@ -38,13 +33,11 @@ pub fn run(options: &Report) -> Result<(), Failure> {
             (report(&run)?, options.out.clone().unwrap_or_else(|| run.dir.report_path()))
         }
         several => {
-            let out = options.out.clone().unwrap_or_else(|| PathBuf::from(COMPARISON));
-            check_out("--out", &out, "html", "a page", PAGE_HEADS)?;
+            let out = options.out.clone().unwrap_or_else(|| next_free(Path::new(COMPARISON)));
             (comparison(&recorded(several)?)?, out)
         }
     };
-    // The place was named on the command line, so that it can't be written to is the user's to put right.
-    page.write(&out).map_err(Failure::mistake)?;
+    page.write(&out).map_err(|error| cannot_write("--out", &error))?;
     print(&format!("{}\n", out.display()))
 }
 
@@ -52,38 +45,15 @@ fn recorded(runs: &[PathBuf]) -> Result<Vec<Recorded>, Failure> {
     runs.iter().map(|run| Ok(Recorded::read(run, &PRESETS)?)).collect()
 }
 
-fn table(runs: &[PathBuf], csv: &Path) -> Result<(), Failure> {
+fn table(runs: &[PathBuf], csv: &Path, force: bool) -> Result<(), Failure> {
     let to_standard_output = csv == Path::new("-");
     if !to_standard_output {
-        check_out("--csv", csv, "csv", "a table", TABLE_HEADS)?;
+        check("--csv", csv, &TABLE, force)?;
     }
     let table = metrics_csv(&recorded(runs)?);
     if to_standard_output {
         return print(&String::from_utf8_lossy(&table));
     }
-    write_atomically(csv, &table).map_err(Failure::mistake)?;
+    write_atomically(csv, &table).map_err(|error| cannot_write("--csv", &error))?;
     print(&format!("{}\n", csv.display()))
-}
-
-/// Refuses what could only be a mistake, before any work: another kind of name, or a file that isn't one of ours and would be
-/// lost.
-fn check_out(flag: &str, out: &Path, extension: &str, what: &str, heads: &[&str]) -> Result<(), Failure> {
-    let shown = out.display();
-    if !out.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension)) {
-        return Err(Failure::mistake(format!(
-            "{flag} {shown}: what is written is {what}; end the name with .{extension}"
-        )));
-    }
-    if out.is_dir() || out.exists() && !begins_with(out, heads) {
-        return Err(Failure::mistake(format!(
-            "{flag} {shown}: exists and is not {what} of glassbox; choose another name with {flag}"
-        )));
-    }
-    Ok(())
-}
-
-fn begins_with(path: &Path, heads: &[&str]) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut start));
-    read.is_ok() && heads.iter().any(|head| start.starts_with(head.as_bytes()))
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod damage;
+mod data;
 mod force;
 mod full_disk;
 mod killed;

@@ -43,8 +43,9 @@ fn runs_are_compared_on_one_page_that_refers_to_nothing_outside() {
         let loss = format!("<td>{:.2}</td>", evaluation["loss"].as_f64().unwrap());
         assert!(html.contains(&loss), "{loss} is not in the page");
     }
-    // Again, over our own page.
-    printed(&place, "report b a --out comparison.html");
+    // Again, over that page, and beside it.
+    printed(&place, "report b a --out comparison.html --force");
+    assert_eq!(printed(&place, "report a b"), "comparison-2.html\n");
 }
 
 #[test]
@@ -100,10 +101,10 @@ fn mistakes_around_reports_are_one_sentence_and_cost_nothing() {
         ("report run nowhere", "nowhere: not a run: config.toml is missing in it"),
         ("report run run", "run: is named twice; name each run once"),
         ("report run --out report.pdf", "--out report.pdf: what is written is a page; end the name with .html"),
-        ("report run --out mine.html", "--out mine.html: exists and is not a page of glassbox"),
+        ("report run --out mine.html", "--out mine.html: exists; choose another name, or replace it with --force"),
         ("report run --csv table.txt", "--csv table.txt: what is written is a table; end the name with .csv"),
-        ("report run --csv mine.csv", "--csv mine.csv: exists and is not a table of glassbox"),
-        ("report run --csv no/where.csv", "no/where.csv: cannot write"),
+        ("report run --csv mine.csv", "--csv mine.csv: exists; choose another name, or replace it with --force"),
+        ("report run --csv no/where.csv", "--csv no/where.csv: there is no folder no; make it, or name another place"),
         ("report run --csv a.csv --out a.html", "--csv can't go together with --out; leave one of them out"),
     ] {
         let before = place.everything();
