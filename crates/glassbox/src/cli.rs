@@ -135,6 +135,9 @@ pub struct Eval {
     /// A run directory
     #[arg(value_name = "DIR")]
     pub run: PathBuf,
+    /// Judge 2,000 samples too, beside 2,000 test pictures, and show the training pictures nearest to some of them
+    #[arg(long)]
+    pub judge: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,

@@ -1,6 +1,6 @@
 //! The protocol: how the samples of any family are judged, always in the same way.
 
-use crate::judge::{WEIGHTS, Weights, over};
+use crate::judge::{Weights, over};
 use crate::{
     Estimate, Neighbour, PrecisionRecall, frechet_distance, kernel_distance, nearest, nearest_picture,
     precision_recall, sliced_wasserstein,
@@ -49,7 +49,7 @@ const DIRECTIONS: (usize, Key) = (256, Key::new(0));
 /// # Errors
 /// If there is no judge of that set, or the samples are not 2,000 pictures of 28 × 28 or 32 × 32.
 pub fn judge_samples(set: &str, samples: &Tensor) -> Result<Report, JudgeError> {
-    let weights = WEIGHTS.iter().find(|w| w.set == set).ok_or_else(|| JudgeError::NoJudge(set.to_string()))?;
+    let weights = Weights::of(set)?;
     let samples = match *samples.shape() {
         [JUDGED, 1, 28, 28] => samples.clone(),
         [JUDGED, 1, 32, 32] => samples.narrow(2, 2, 28).narrow(3, 2, 28),

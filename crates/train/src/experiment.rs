@@ -6,10 +6,14 @@ use crate::error::TrainError;
 use crate::metrics::Metrics;
 use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
-use glassbox_data::image::Image;
+use glassbox_data::image::{Image, grid};
 use glassbox_nn::Module;
 use glassbox_tensor::Tensor;
 use std::path::Path;
+
+/// Samples in a row, and the black pixels around each.
+const COLUMNS: usize = 8;
+const PADDING: usize = 2;
 
 /// A model in training: its parameters, its optimiser and its data.
 ///
@@ -27,8 +31,20 @@ pub trait Experiment {
     /// give the same bits.
     fn evaluate(&self) -> Metrics;
 
-    /// `n` samples of the model, as one picture.
-    fn sample(&self, n: usize, seed: u64) -> Image;
+    /// `n` pictures that show what the model does, (N, C, H, W) with values in 0..1, drawn by the seed. They are made batch for
+    /// batch: beside the pictures themselves, memory doesn't grow with `n`.
+    fn samples(&self, n: usize, seed: u64) -> Tensor;
+
+    /// Whether [`Experiment::samples`] are new pictures, which can be judged beside those of the data. A classifier's are
+    /// pictures of its test set.
+    fn makes_pictures(&self) -> bool {
+        true
+    }
+
+    /// The [`Experiment::samples`] as one picture, eight in a row. Families don't write this.
+    fn sample(&self, n: usize, seed: u64) -> Image {
+        grid(&self.samples(n, seed), COLUMNS, PADDING)
+    }
 
     /// What a report shows of the trained model: samples first, then whatever else the family has to show.
     fn pictures(&self) -> Vec<Picture>;

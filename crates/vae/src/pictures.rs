@@ -3,19 +3,12 @@
 use crate::model::Autoencoder;
 use crate::training::Training;
 use glassbox_data::ImageSet;
-use glassbox_data::image::{Image, grid};
+use glassbox_data::image::grid;
 use glassbox_tensor::Tensor;
-use glassbox_tensor::random::Key;
-use glassbox_train::{Picture, SAMPLE_SEED};
+use glassbox_train::{Experiment, Picture, SAMPLE_SEED};
 
-/// Pictures in a row, and the black pixels around each.
-const COLUMNS: usize = 8;
+/// The black pixels around each picture.
 const PADDING: usize = 2;
-
-/// `n` decoded codes from the prior N(0, I), eight in a row.
-pub(crate) fn samples<M: Autoencoder>(training: &Training<M>, n: usize, seed: u64) -> Image {
-    grid(&training.decode(&training.prior(n, Key::new(seed))), COLUMNS, PADDING)
-}
 
 /// Samples, reconstructions and interpolations.
 pub(crate) fn all<M: Autoencoder>(training: &Training<M>) -> Vec<Picture> {
@@ -24,7 +17,7 @@ pub(crate) fn all<M: Autoencoder>(training: &Training<M>) -> Vec<Picture> {
             name: "samples",
             caption: "Samples: codes from N(0, I), decoded. A VAE learns to decode them; an autoencoder never saw any."
                 .to_string(),
-            image: samples(training, 64, SAMPLE_SEED),
+            image: training.sample(64, SAMPLE_SEED),
         },
         reconstructions(training),
         interpolations(training),

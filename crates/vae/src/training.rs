@@ -4,7 +4,6 @@ use crate::bounds::{active_units, importance_weighted};
 use crate::model::{Autoencoder, Sizes};
 use crate::pictures;
 use glassbox_autograd::Var;
-use glassbox_data::image::Image;
 use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
 use glassbox_nn::optim::{Adam, grad_norm};
 use glassbox_nn::{CheckpointError, load_safetensors, save_safetensors};
@@ -206,8 +205,13 @@ impl<M: Autoencoder> Experiment for Training<M> {
         if self.draws == 0 { metrics } else { self.bounds(&model, metrics) }
     }
 
-    fn sample(&self, n: usize, seed: u64) -> Image {
-        pictures::samples(self, n, seed)
+    /// Decoded codes from the prior N(0, I).
+    fn samples(&self, n: usize, seed: u64) -> Tensor {
+        let z = self.prior(n, Key::new(seed)); // (N, L)
+        let batches = in_order(n, EVALUATION_BATCH);
+        let parts: Vec<Tensor> =
+            batches.map(|batch| self.decode(&z.narrow(0, batch[0] as usize, batch.len()))).collect();
+        Tensor::cat(&parts.iter().collect::<Vec<_>>(), 0) // (N, C, H, W)
     }
 
     fn pictures(&self) -> Vec<Picture> {

@@ -1,6 +1,6 @@
 //! `glassbox eval`: what the last checkpoint of a run is worth on pictures that it wasn't trained on.
 
-use super::open_run;
+use super::{judge, open_run};
 use crate::cli::Eval;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub fn run(options: &Eval) -> Result<(), Failure> {
     super::start_threads(options.threads)?;
     let run = open_run(&options.run)?;
+    let judged = if options.judge { Some(judge::of_run(&run)?) } else { None };
     let metrics = run.experiment.evaluate();
     let (preset, run_path) = (run.config.preset().name, options.run.display());
     if options.json {
@@ -21,9 +22,13 @@ pub fn run(options: &Eval) -> Result<(), Failure> {
         for (name, value) in metrics.iter() {
             document.insert(name.into(), json!(value));
         }
+        if let Some(judged) = &judged {
+            document.insert("judge".into(), judge::as_json(judged));
+        }
         return print_json(&Value::Object(document));
     }
     let rows: Vec<_> = metrics.iter().map(|(name, value)| vec![name.to_string(), format!("{value:.4}")]).collect();
     let about = format!("{preset} in {run_path}, step {}, test pictures of {}", run.step, run.config.data);
-    print(&format!("{about}\n{}", table(&rows, &[false, true])))
+    let judged = judged.map_or(String::new(), |judged| format!("\n{}", judge::as_text(&judged)));
+    print(&format!("{about}\n{}{judged}", table(&rows, &[false, true])))
 }

@@ -9,6 +9,7 @@ mod eval;
 mod explain;
 mod explain_numbers;
 mod explain_preset;
+mod judge;
 mod list;
 mod man;
 mod report;

@@ -1,7 +1,7 @@
-//! Data of one's own: what `data show` says of each kind, training on pictures, and mistakes in what is asked for.
+//! Data of one's own: what `data show` says of each kind, training on pictures.
 
 use crate::place::{Place, stdout};
-use glassbox_data::image::{Image, read_png, write_png};
+use glassbox_data::image::read_png;
 use serde_json::Value;
 
 /// Runs a line that must succeed; returns what it printed.
@@ -17,26 +17,10 @@ fn json(place: &Place, line: &str) -> Value {
     serde_json::from_str(&printed(place, line)).unwrap_or_else(|e| panic!("{line}: {e}"))
 }
 
-/// Runs a line that must be refused as a mistake of the user's, in this sentence, with nothing changed.
-#[track_caller]
-fn refused(place: &Place, line: &str, sentence: &str) {
-    let before = place.everything();
-    let output = place.glassbox(line.split(' '));
-    assert_eq!(output.status.code(), Some(2), "{line}");
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("glassbox: {sentence}\n"), "{line}");
-    assert!(output.stdout.is_empty() && place.everything() == before, "{line}: something was printed or changed");
-}
-
-/// A folder `pets` of 2 × 12 pictures of 10 × 8 pixels.
+/// A folder `pets` of pictures.
 fn with_pets() -> Place {
     let place = Place::new();
-    for i in 0..12 {
-        for (class, shade) in [("cat", 10), ("dog", 200)] {
-            let name = format!("pets/{class}/{i}.png");
-            place.write(&name, "");
-            write_png(&place.path(&name), &Image::filled(10, 8, 3, shade + i)).unwrap();
-        }
-    }
+    place.pictures("pets");
     place
 }
 
@@ -98,43 +82,4 @@ fn a_model_trains_on_a_folder_of_pictures_and_is_found_from_elsewhere() {
     let elsewhere = Place::new();
     let run = place.path("run");
     assert!(printed(&elsewhere, &format!("eval {} --json", run.display())).contains("\"loss\""));
-}
-
-#[test]
-fn every_mistake_is_one_sentence_with_its_remedy() {
-    let place = with_pets();
-    place.write("air.csv", "a\n1\n").write("damaged/a/1.png", "no picture").write("damaged/a/2.png", "no picture");
-    place.write("empty/notes.txt", "nothing here").write("photo.png", "").write("kept.png", "no picture");
-    let shown = "; `glassbox data show` shows what it holds";
-    for (line, sentence) in [
-        ("data show pets?sise=3", "pets?sise=3: there is no option \"sise\"; did you mean \"size\"?"),
-        (
-            "train vae-mlp --data pets?colour=gray",
-            "pets?colour=gray: there is no colour \"gray\"; did you mean \"grey\"?",
-        ),
-        ("data show pets?unit=byte", "pets?unit=byte: unit is no option of pictures; it takes size, fit, colour"),
-        ("data show air.csv?size=3", "air.csv?size=3: size is no option of a table; it takes none"),
-        ("train vae-mlp --data air.csv", &format!("air.csv: not a folder of pictures but a table{shown}")),
-        ("data show photo.png", &format!("photo.png: not a data set but one picture{shown}")),
-        ("data verify pets", &format!("pets: not a folder of IDX files but pictures{shown}")),
-        ("data show air.csv --out a.png", "--out draws pictures and sound, and there are none here; leave it out"),
-        ("data show pets --out a.jpg", "--out a.jpg: what is written is a PNG picture; end the name with .png"),
-        ("data show pets --out kept.png", "--out kept.png: exists; choose another name, or replace it with --force"),
-        ("data show damaged", "damaged/a/1.png: at byte 0: not a PNG file"),
-        ("data show no/such", "no/such: not a folder or file that is there; check the path"),
-        (
-            "train vae-conv --data pets --out run",
-            "vae-conv halves pictures twice, and these are 8 × 10; their sides must be multiples of 4; ?size=32 after the data \
-             set scales them",
-        ),
-    ] {
-        refused(&place, line, sentence);
-    }
-    let output = place.glassbox(["data", "show", "empty"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        said.starts_with("glassbox: empty: no data in this folder; there may be PNG, JPEG or WAV files in it"),
-        "{said}"
-    );
 }

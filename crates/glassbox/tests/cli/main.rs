@@ -5,6 +5,7 @@ mod damage;
 mod data;
 mod force;
 mod full_disk;
+mod judge;
 mod killed;
 mod mistakes;
 mod place;

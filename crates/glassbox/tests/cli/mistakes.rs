@@ -154,6 +154,7 @@ fn set_up(place: &Place, given: &str) {
             idx(place, "data/t10k-labels-idx1-ubyte", "2");
         }
         ("idx", name) => idx(place, name, rest),
+        ("pictures", name) => place.pictures(name),
         ("file", name) => drop(place.write(name, rest.replace("\\n", "\n"))),
         ("bytes", name) => drop(place.write(name, hexadecimal(rest))),
         ("folder", name) => fs::create_dir_all(place.path(name)).unwrap(),

@@ -90,27 +90,3 @@ fn the_table_has_every_number_of_the_metrics_and_no_other() {
     // One run needs no column that says which.
     assert!(printed(&place, "report a --csv -").starts_with("step,loss,reconstruction,kl,"));
 }
-
-#[test]
-fn mistakes_around_reports_are_one_sentence_and_cost_nothing() {
-    let place = Place::with_run();
-    place.write("mine.html", "<p>mine").write("mine.csv", "a,b\n1,2\n").write("notes", "mine");
-    for (line, expected) in [
-        ("report", "DIR is missing; add --help to see what there is"),
-        ("report nowhere", "nowhere: not a run: config.toml is missing in it"),
-        ("report run nowhere", "nowhere: not a run: config.toml is missing in it"),
-        ("report run run", "run: is named twice; name each run once"),
-        ("report run --out report.pdf", "--out report.pdf: what is written is a page; end the name with .html"),
-        ("report run --out mine.html", "--out mine.html: exists; choose another name, or replace it with --force"),
-        ("report run --csv table.txt", "--csv table.txt: what is written is a table; end the name with .csv"),
-        ("report run --csv mine.csv", "--csv mine.csv: exists; choose another name, or replace it with --force"),
-        ("report run --csv no/where.csv", "--csv no/where.csv: there is no folder no; make it, or name another place"),
-        ("report run --csv a.csv --out a.html", "--csv can't go together with --out; leave one of them out"),
-    ] {
-        let before = place.everything();
-        let output = place.glassbox(line.split(' '));
-        assert!(said(&output).starts_with(&format!("glassbox: {expected}")), "{line}: {}", said(&output));
-        assert_eq!((output.status.code(), said(&output).lines().count()), (Some(2), 1), "{line}");
-        assert!(place.everything() == before, "{line} changed something");
-    }
-}

@@ -2,7 +2,7 @@
 
 use super::JudgeTraining;
 use glassbox_data::ImageSet;
-use glassbox_data::image::{Image, grid};
+use glassbox_data::image::grid;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Experiment, Picture, SAMPLE_SEED};
@@ -12,12 +12,12 @@ const COLUMNS: usize = 8;
 const PADDING: usize = 2;
 
 /// `n` test pictures, drawn by the seed (each once before any comes again), the least understood first.
-pub(super) fn drawn(training: &JudgeTraining, n: usize, seed: u64) -> Image {
+pub(super) fn drawn(training: &JudgeTraining, n: usize, seed: u64) -> Tensor {
     let test = &training.data().test;
     let order = Key::new(seed).permutation(test.len());
     let mut numbers: Vec<u32> = order.into_iter().cycle().take(n).collect();
     least_first(&mut numbers, &of_own_class(training, test));
-    grid(&test.batch(&numbers).0, COLUMNS, PADDING)
+    test.batch(&numbers).0 // (N, C, H, W)
 }
 
 /// Drawn pictures, the most wrong of all, and the confusions.

@@ -3,7 +3,6 @@
 use super::shift::shifted;
 use super::{Judge, pictures};
 use glassbox_autograd::Var;
-use glassbox_data::image::Image;
 use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
 use glassbox_nn::loss::{Reduction, cross_entropy};
 use glassbox_nn::optim::{Adam, Schedule};
@@ -125,9 +124,13 @@ impl Experiment for JudgeTraining {
         Metrics::new().with("loss", loss / n).with("accuracy", right / n)
     }
 
-    /// A classifier makes no pictures; these are `n` test pictures, drawn by the seed, the least understood first.
-    fn sample(&self, n: usize, seed: u64) -> Image {
+    /// Test pictures drawn by the seed, the least understood first.
+    fn samples(&self, n: usize, seed: u64) -> Tensor {
         pictures::drawn(self, n, seed)
+    }
+
+    fn makes_pictures(&self) -> bool {
+        false
     }
 
     fn pictures(&self) -> Vec<Picture> {

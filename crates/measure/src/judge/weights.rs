@@ -1,6 +1,7 @@
 //! The two judges whose weights are committed, so that a number means the same on every machine and in every year.
 
 use super::Judge;
+use crate::protocol::JudgeError;
 use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
@@ -31,6 +32,21 @@ pub static WEIGHTS: [Weights; 2] = [
 ];
 
 impl Weights {
+    /// The judge of a data set.
+    ///
+    /// # Errors
+    /// If there is none.
+    ///
+    /// ```
+    /// use glassbox_measure::Weights;
+    /// assert!(Weights::of("digits")?.sha256.starts_with("b1edb2b8"));
+    /// assert!(Weights::of("cats").is_err());
+    /// # Ok::<(), glassbox_measure::JudgeError>(())
+    /// ```
+    pub fn of(set: &str) -> Result<&'static Weights, JudgeError> {
+        WEIGHTS.iter().find(|weights| weights.set == set).ok_or_else(|| JudgeError::NoJudge(set.to_string()))
+    }
+
     /// The judge with these weights, as constants.
     ///
     /// ```

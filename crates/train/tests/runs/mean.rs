@@ -2,7 +2,6 @@
 
 use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
-use glassbox_data::image::Image;
 use glassbox_tensor::Tensor;
 use glassbox_train::{
     Experiment, Limits, Metrics, Parameter, Picture, Preset, Record, RunConfig, Runner, Setting, StepOutcome,
@@ -76,8 +75,8 @@ impl Experiment for MeanPicture {
         Metrics::new().with("loss", self.loss(self.data.test.image(0)))
     }
 
-    fn sample(&self, _n: usize, _seed: u64) -> Image {
-        Image::new(28, 28, 1, self.weights.iter().map(|w| (255.0 * w).clamp(0.0, 255.0) as u8).collect())
+    fn samples(&self, n: usize, _seed: u64) -> Tensor {
+        Tensor::from_vec(self.weights.iter().map(|&w| w as f32).collect(), [1, 1, 28, 28]).expand([n, 1, 28, 28])
     }
 
     fn pictures(&self) -> Vec<Picture> {
