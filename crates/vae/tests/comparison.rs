@@ -34,7 +34,7 @@ fn both_runs_and_the_pictures_that_compare_them_are_there() {
     assert!(report.contains("<svg") && !report.contains("src=\"http"));
 
     let error = train_both(configs(), &out, &limits, &mut ()).unwrap_err();
-    assert!(error.is_mistake() && error.to_string().contains("exists and is not empty"), "{error}");
+    assert!(error.is_mistake() && error.to_string().contains("exists and is no empty folder"), "{error}");
 }
 
 #[test]
