@@ -29,6 +29,7 @@ mod run_dir;
 mod runner;
 mod sitting;
 mod table;
+mod tensorboard;
 mod trained;
 mod unchanged;
 
@@ -51,4 +52,5 @@ pub use run_dir::{RunDir, claim_folder};
 pub use runner::{Runner, SAMPLE_SEED};
 pub use sitting::{Ending, Limits, Outcome};
 pub use table::metrics_csv;
+pub use tensorboard::TensorBoard;
 pub use trained::Trained;

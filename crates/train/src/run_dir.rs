@@ -6,6 +6,7 @@
 //! checkpoints/step-N/         parameters and optimiser (safetensors), state.json, manifest.json with checksums
 //! checkpoints/best.json       which of them has the least held-out loss
 //! samples/step-N.png          what the model made after N steps
+//! tensorboard/                the metrics and the samples for TensorBoard, if it was asked for
 //! evaluation.json             held-out metrics of the last checkpoint
 //! report.html                 all of it to look at, in one file
 //! lock                        held by the process that trains it
@@ -145,6 +146,11 @@ impl RunDir {
     /// `metrics.jsonl`.
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// `tensorboard`.
+    pub fn tensorboard_path(&self) -> PathBuf {
+        self.path.join("tensorboard")
     }
 
     /// `evaluation.json`.

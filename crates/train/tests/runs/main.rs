@@ -3,3 +3,4 @@
 mod mean;
 mod observer;
 mod runner;
+mod tensorboard;
