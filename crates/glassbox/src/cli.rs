@@ -95,6 +95,12 @@ pub struct Train {
     /// Checkpoints that are kept, the last ones; the best on held-out data is kept besides [default: 2]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = checkpoints)]
     pub keep: Option<usize>,
+    /// Show curves, numbers and samples on the whole terminal; q saves and quits
+    #[arg(long)]
+    pub tui: bool,
+    /// Also write DIR/tensorboard, for `tensorboard --logdir DIR`
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Change one key of the configuration; `glassbox explain PRESET` shows the keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -13,6 +13,7 @@ mod machine;
 mod out_file;
 mod output;
 mod parse;
+mod tui;
 mod values;
 mod words;
 

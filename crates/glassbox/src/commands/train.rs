@@ -4,44 +4,52 @@ use super::{PRESETS, unknown_preset};
 use crate::cli::Train;
 use crate::failure::Failure;
 use crate::output::print;
+use crate::tui::Tui;
 use anyhow::Context;
 use glassbox_train::{
-    Aside, Ending, Limits, Outcome, Progress, RunConfig, RunDir, Runner, TrainError, catch_interrupts,
+    Aside, Ending, Limits, Observer, Outcome, Progress, RunConfig, RunDir, Runner, TensorBoard, TrainError,
+    catch_interrupts,
 };
 use glassbox_vae::compare;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Runs `glassbox train`.
 pub fn run(options: &Train) -> Result<(), Failure> {
     super::start_threads(options.threads)?;
+    let interrupt = catch_interrupts().context("can't take over Ctrl-C")?;
     match (&options.preset, &options.resume) {
-        (Some(preset), _) => start(preset, options),
-        (None, Some(run)) => resume(run, options),
+        (Some(preset), _) => start(preset, options, interrupt),
+        (None, Some(run)) => resume(run, options, interrupt),
         (None, None) => unreachable!("the command line requires one of them"),
     }
 }
 
-fn start(what: &str, options: &Train) -> Result<(), Failure> {
+fn start(what: &str, options: &Train, interrupt: &'static AtomicBool) -> Result<(), Failure> {
     check_settings(options)?;
     if what == compare::NAME {
-        return start_both(options);
+        return start_both(options, interrupt);
     }
     let mut config = configuration(what)?;
     apply(options, &mut config)?;
+    let limits = Limits { end: None, ..limits(options, interrupt) }; // of a new run, --steps is the horizon
+    let mut watchers = watchers(options, interrupt)?;
     let out = options.out.clone().unwrap_or_else(|| default_out(config.preset().name));
     let mut runner = replacing(options, &out, &[], || Runner::start(config, &out))?;
-    let outcome = runner.train(&Limits { end: None, ..limits(options)? }, &mut Progress::new())?;
+    let outcome = runner.train(&limits, &mut watchers)?;
+    drop(watchers);
     print(&describe(&out, &outcome))
 }
 
-fn start_both(options: &Train) -> Result<(), Failure> {
+fn start_both(options: &Train, interrupt: &'static AtomicBool) -> Result<(), Failure> {
     let mut configs = compare::configs();
     configs.iter_mut().try_for_each(|config| apply(options, config))?;
-    let limits = Limits { end: None, ..limits(options)? }; // of a new run, --steps is the horizon
+    let limits = Limits { end: None, ..limits(options, interrupt) };
+    let mut watchers = watchers(options, interrupt)?;
     let out = options.out.clone().unwrap_or_else(|| default_out(compare::NAME));
-    let comparison = replacing(options, &out, &compare::PARTS, || {
-        compare::train_both(configs, &out, &limits, &mut Progress::new())
-    })?;
+    let comparison =
+        replacing(options, &out, &compare::PARTS, || compare::train_both(configs, &out, &limits, &mut watchers))?;
+    drop(watchers);
     print(&describe_comparison(&out, &comparison))
 }
 
@@ -123,17 +131,28 @@ fn apply(options: &Train, config: &mut RunConfig) -> Result<(), Failure> {
     Ok(())
 }
 
-fn resume(run: &Path, options: &Train) -> Result<(), Failure> {
+fn resume(run: &Path, options: &Train, interrupt: &'static AtomicBool) -> Result<(), Failure> {
     super::check_is_one_run(run)?;
+    let mut watchers = watchers(options, interrupt)?;
     let mut runner = Runner::resume(run, &PRESETS)?;
     super::warn(runner.run_so_far());
-    let outcome = runner.train(&limits(options)?, &mut Progress::new())?;
+    let outcome = runner.train(&limits(options, interrupt), &mut watchers)?;
+    drop(watchers);
     print(&describe(run, &outcome))
 }
 
-fn limits(options: &Train) -> Result<Limits<'static>, Failure> {
-    let interrupt = catch_interrupts().context("can't take over Ctrl-C")?;
-    Ok(Limits { end: options.steps, minutes: options.minutes, interrupt: Some(interrupt), keep: options.keep })
+/// Those who look on, as they were asked for. The terminal is as it was once they are dropped.
+fn watchers(options: &Train, interrupt: &'static AtomicBool) -> Result<Vec<Box<dyn Observer>>, Failure> {
+    let shown: Box<dyn Observer> = match options.tui {
+        true => Box::new(Tui::new(interrupt)?),
+        false => Box::new(Progress::new()),
+    };
+    let written = options.tensorboard.then(|| Box::new(TensorBoard::new()) as Box<dyn Observer>);
+    Ok(std::iter::once(shown).chain(written).collect())
+}
+
+fn limits(options: &Train, interrupt: &'static AtomicBool) -> Limits<'static> {
+    Limits { end: options.steps, minutes: options.minutes, interrupt: Some(interrupt), keep: options.keep }
 }
 
 /// Where a run stands and where its pictures are.

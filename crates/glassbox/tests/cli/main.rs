@@ -14,3 +14,4 @@ mod settings;
 mod shells;
 mod streams;
 mod two_processes;
+mod watching;
