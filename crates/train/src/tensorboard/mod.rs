@@ -53,10 +53,7 @@ impl Observer for TensorBoard {
         let mut file = EventFile::create(folder.join(format!("{NAME}{number:06}")), run.state.seconds)?;
         file.write_past(run)?;
         file.flush()?;
-        // The new one is whole up to here. Whoever looks on in TensorBoard meanwhile is told by its first events to forget these.
-        for path in old.values() {
-            fs::remove_file(path).map_err(|e| io_error(path, "remove", e))?;
-        }
+        forget(old.into_values())?;
         self.file = Some(file);
         Ok(())
     }
@@ -75,6 +72,16 @@ impl Observer for TensorBoard {
     fn end(&mut self, _: &Outcome) -> Result<(), TrainError> {
         self.file.take().map_or(Ok(()), |mut file| file.flush())
     }
+}
+
+/// Empties the files of earlier sittings, now that a new one has all of the run. A TensorBoard that is reading the last of them
+/// goes on to the next file from its end, and would not from a file that is gone; those before it go.
+fn forget(old: impl DoubleEndedIterator<Item = PathBuf>) -> Result<(), TrainError> {
+    let mut old = old.rev();
+    if let Some(last) = old.next() {
+        File::create(&last).map_err(|e| io_error(&last, "write", e))?;
+    }
+    old.try_for_each(|path| fs::remove_file(&path).map_err(|e| io_error(&path, "remove", e)))
 }
 
 /// The event files in the folder by their numbers. Everything else in it is someone else's.
