@@ -2,6 +2,7 @@
 
 use crate::idx::IdxError;
 use crate::image::{JpegError, PngError};
+use crate::names::did_you_mean;
 use crate::npy::NpyError;
 use crate::npz::NpzError;
 use crate::sound::WavError;
@@ -103,13 +104,13 @@ pub enum DataError {
     },
 
     /// A `--data` that is neither a name in the catalogue nor a path.
-    #[error("unknown data set {spec:?}{}; known are {}, or the path of a folder or file",
-            did_you_mean(nearest.as_deref()), known.join(", "))]
+    #[error(
+        "there is no data set {spec:?}; {}",
+        did_you_mean(spec, known, "give the path of a folder or file, or one of")
+    )]
     UnknownName {
         /// What was asked for.
         spec: String,
-        /// The name in the catalogue that is spelt most like it, if one is close.
-        nearest: Option<String>,
         /// All names in the catalogue.
         known: Vec<&'static str>,
     },
@@ -162,8 +163,4 @@ pub enum DataError {
         /// The sum on record.
         expected: &'static str,
     },
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or(String::new(), |n| format!(": did you mean {n:?}?"))
 }

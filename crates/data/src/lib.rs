@@ -61,7 +61,7 @@ pub mod idx;
 pub mod image;
 mod listing;
 mod moments;
-mod names;
+pub mod names;
 pub mod npy;
 pub mod npz;
 mod pictures;

@@ -1,26 +1,52 @@
-//! Names that are nearly right.
+//! Names that are nearly right: of data sets, presets, settings, whatever a person types.
 
-/// The candidate that is spelt most like `word`: one which contains it, or the one of the largest Jaro–Winkler similarity if
-/// that is at least 0.8 (a few letters wrong in a dozen).
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that is spelt most like `word`, capitals aside, if one is like enough to be worth suggesting: at most a third of
+/// the letters changed, dropped, added or exchanged with a neighbour (the optimal string alignment distance), a large part in
+/// common (Jaro and Winkler's similarity above 0.75), or all of the word within it.
+///
+/// ```
+/// use glassbox_data::names::nearest;
+/// assert_eq!(nearest("latent", ["hidden", "latents"]), Some("latents"));
+/// assert_eq!(nearest("VEA", ["ae", "vae"]), Some("vae"));
+/// assert_eq!(nearest("mnist", ["digits", "fashion-mnist"]), Some("fashion-mnist"));
+/// assert_eq!(nearest("zebra", ["hidden", "latents"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let similarity = |name: &str| {
-        let within = !word.is_empty() && name.contains(&word);
-        if within { 1.0 } else { strsim::jaro_winkler(&word, name) }
-    };
     candidates
         .into_iter()
-        .map(|name| (similarity(name), name))
-        .filter(|&(s, _)| s >= 0.8)
-        .reduce(|best, next| if next.0 > best.0 { next } else { best }) // the first of equals
-        .map(|(_, name)| name)
+        .filter_map(|candidate| {
+            let wrong = strsim::osa_distance(&word, candidate);
+            let near = wrong * 3 <= word.len().max(candidate.len())
+                || strsim::jaro_winkler(&word, candidate) > 0.75
+                || word.len() >= 3 && candidate.contains(&word);
+            near.then_some((wrong, candidate))
+        })
+        .min_by_key(|&(wrong, _)| wrong) // the first of equals
+        .map(|(_, candidate)| candidate)
 }
 
-/// The remedy for a name that is none of `known`: the nearest, or all of them.
-pub(crate) fn remedy(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(name) => format!("did you mean {name:?}?"),
-        None => format!("there are {}", known.join(", ")),
+/// The sentence about a name that is none of `known`: the one it is nearest to, or all of them.
+///
+/// ```
+/// use glassbox_data::names::unknown;
+/// assert_eq!(unknown("preset", "VEA", &["ae", "vae"]), "there is no preset \"VEA\"; did you mean vae?");
+/// assert_eq!(unknown("preset", "gpt", &["ae", "vae"]), "there is no preset \"gpt\"; there are ae, vae");
+/// ```
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    format!("there is no {what} {name:?}; {}", did_you_mean(name, known, "there are"))
+}
+
+/// The second half of such a sentence, where all names that there are come after `there_are`.
+///
+/// ```
+/// use glassbox_data::names::did_you_mean;
+/// assert_eq!(did_you_mean("gpt", &["ae", "vae"], "it has"), "it has ae, vae");
+/// ```
+pub fn did_you_mean(name: &str, known: &[&str], there_are: &str) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("{there_are} {}", known.join(", ")),
     }
 }
 
@@ -43,7 +69,5 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), name, "{word:?}");
         }
-        assert_eq!(remedy("gray", &["grey", "rgb"]), "did you mean \"grey\"?");
-        assert_eq!(remedy("cmyk", &["grey", "rgb"]), "there are grey, rgb");
     }
 }

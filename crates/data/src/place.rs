@@ -3,7 +3,6 @@
 use crate::catalogue::{Entry, catalogue};
 use crate::dataset::{DataSplits, read_splits};
 use crate::error::DataError;
-use crate::names::nearest;
 use crate::sound::{self, Sound, SoundSplits};
 use crate::source::Source;
 use crate::spec::{OF_PICTURES, OF_TEXT, Spec};
@@ -167,8 +166,7 @@ pub(crate) fn resolve(place: &str) -> Result<Place<'_>, DataError> {
         return Err(DataError::NotThere { path: path.to_path_buf() });
     }
     let known: Vec<&'static str> = catalogue().iter().map(|e| e.name).collect();
-    let nearest = nearest(place, known.iter().copied()).map(str::to_string);
-    Err(DataError::UnknownName { spec: place.to_string(), nearest, known })
+    Err(DataError::UnknownName { spec: place.to_string(), known })
 }
 
 fn folder(path: &Path) -> Result<Place<'_>, DataError> {

@@ -14,7 +14,7 @@
 //! the disk under the whole of the text, question mark and all, is that path without options.
 
 use crate::error::DataError;
-use crate::names::remedy;
+use crate::names::unknown;
 use std::path::Path;
 
 /// The longest side that pictures are scaled to.
@@ -106,7 +106,7 @@ impl<'a> Spec<'a> {
                 self.look.colour = Some(one_of(key, value, &[("grey", Colour::Grey), ("rgb", Colour::Rgb)])?);
             }
             "unit" => self.unit = one_of(key, value, &[("character", Unit::Character), ("byte", Unit::Byte)])?,
-            _ => return Err(format!("there is no option {key:?}; {}", remedy(key, &KEYS))),
+            _ => return Err(unknown("option", key, &KEYS)),
         }
         self.keys.push(key);
         Ok(())
@@ -129,7 +129,7 @@ impl<'a> Spec<'a> {
 fn one_of<T: Copy>(key: &str, value: &str, known: &[(&str, T)]) -> Result<T, String> {
     let names: Vec<&str> = known.iter().map(|&(name, _)| name).collect();
     let found = known.iter().find(|&&(name, _)| name == value).map(|&(_, meaning)| meaning);
-    found.ok_or_else(|| format!("there is no {key} {value:?}; {}", remedy(value, &names)))
+    found.ok_or_else(|| unknown(key, value, &names))
 }
 
 /// `32`, or `48x32` for width and height.
@@ -160,12 +160,12 @@ mod tests {
     #[test]
     fn every_mistake_has_its_remedy() {
         for (text, problem) in [
-            ("a?sise=32", "there is no option \"sise\"; did you mean \"size\"?"),
-            ("a?color=grey", "there is no option \"color\"; did you mean \"colour\"?"),
+            ("a?sise=32", "there is no option \"sise\"; did you mean size?"),
+            ("a?color=grey", "there is no option \"color\"; did you mean colour?"),
             ("a?zzz=1", "there is no option \"zzz\"; there are size, fit, colour, unit"),
-            ("a?colour=gray", "there is no colour \"gray\"; did you mean \"grey\"?"),
+            ("a?colour=gray", "there is no colour \"gray\"; did you mean grey?"),
             ("a?colour=cmyk", "there is no colour \"cmyk\"; there are grey, rgb"),
-            ("a?fit=streched", "there is no fit \"streched\"; did you mean \"stretch\"?"),
+            ("a?fit=streched", "there is no fit \"streched\"; did you mean stretch?"),
             ("a?size=0", "size can't be \"0\"; give a side from 1 to 4096, or width and height such as 48x32"),
             ("a?size=32x", "size can't be \"32x\"; give a side from 1 to 4096, or width and height such as 48x32"),
             ("a?size=4097", "size can't be \"4097\"; give a side from 1 to 4096, or width and height such as 48x32"),

@@ -199,14 +199,10 @@ fn files_that_do_not_belong_together_are_refused() {
 #[test]
 fn a_spec_that_is_nothing_is_refused_with_what_would_be_something() {
     let error = |spec: &str| open(spec).unwrap_err().to_string();
-    assert_eq!(
-        error("fashion-mnits"),
-        "unknown data set \"fashion-mnits\": did you mean \"fashion-mnist\"?; known are fashion-mnist, \
-         fashion-mnist-full, digits, or the path of a folder or file"
-    );
+    assert_eq!(error("fashion-mnits"), "there is no data set \"fashion-mnits\"; did you mean fashion-mnist?");
     assert_eq!(
         error("cifar10"),
-        "unknown data set \"cifar10\"; known are fashion-mnist, fashion-mnist-full, digits, or the path of a folder or file"
+        "there is no data set \"cifar10\"; give the path of a folder or file, or one of fashion-mnist, fashion-mnist-full, digits"
     );
     assert_eq!(error("no/such/folder"), "no/such/folder: not a folder or file that is there; check the path");
     let dir = folder();

@@ -58,7 +58,7 @@ fn errors_name_the_line_and_the_remedy() {
     assert_eq!(text(b"a,b\n1,\xff\n"), "t.csv: line 2 is not UTF-8 text; save the table as UTF-8");
     let table = table::parse("t.csv", b"month,passengers\n1949-01,1\n").unwrap();
     let error = |name: &str| table.numbers(name).unwrap_err().to_string();
-    assert_eq!(error("passenger"), "t.csv: there is no column \"passenger\"; did you mean \"passengers\"?");
+    assert_eq!(error("passenger"), "t.csv: there is no column \"passenger\"; did you mean passengers?");
     assert_eq!(error("month"), "t.csv: column \"month\" is not one of numbers: line 2 says \"1949-01\"");
 }
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, CommandFactory, Parser};
-use glassbox_train::nearest;
+use glassbox_data::names::nearest;
 use std::ffi::OsString;
 
 /// Reads the command line. `None` if it asked for help or the version, which then stand on standard output.

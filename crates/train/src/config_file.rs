@@ -12,8 +12,9 @@
 //! ```
 
 use crate::config::{RunConfig, Setting, Value};
-use crate::error::{TrainError, nearest};
+use crate::error::TrainError;
 use crate::experiment::{Preset, find_preset};
+use glassbox_data::names::nearest;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;

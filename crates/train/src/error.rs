@@ -2,6 +2,7 @@
 
 use crate::manifest::Damage;
 use glassbox_data::DataError;
+use glassbox_data::names::{did_you_mean, unknown};
 use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -221,43 +222,4 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => "; choose a place that can be written to",
         _ => "",
     }
-}
-
-/// The sentence about a name that is none of `known`: the one it is nearest to, or all of them.
-///
-/// ```
-/// use glassbox_train::unknown;
-/// assert_eq!(unknown("preset", "VEA", &["ae", "vae"]), "there is no preset \"VEA\"; did you mean vae?");
-/// assert_eq!(unknown("preset", "gpt", &["ae", "vae"]), "there is no preset \"gpt\"; there are ae, vae");
-/// ```
-pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    format!("there is no {what} {name:?}; {}", did_you_mean(name, known, "there are"))
-}
-
-fn did_you_mean(name: &str, known: &[&str], there_are: &str) -> String {
-    match nearest(&name.to_lowercase(), known.iter().copied()) {
-        Some(nearest) => format!("did you mean {nearest}?"),
-        None => format!("{there_are} {}", known.join(", ")),
-    }
-}
-
-/// The candidate that is spelt most like `word`, if one is like enough to be worth suggesting: at most a third of the
-/// letters changed, dropped, added or exchanged with a neighbour, or a large part in common (Jaro and Winkler).
-///
-/// ```
-/// use glassbox_train::nearest;
-/// assert_eq!(nearest("latent", ["hidden", "latents"]), Some("latents"));
-/// assert_eq!(nearest("vea", ["ae", "vae"]), Some("vae"));
-/// assert_eq!(nearest("zebra", ["hidden", "latents"]), None);
-/// ```
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let wrong = strsim::osa_distance(word, candidate);
-            let near = wrong * 3 <= word.len().max(candidate.len()) || strsim::jaro_winkler(word, candidate) > 0.75;
-            near.then_some((wrong, candidate))
-        })
-        .min_by_key(|&(wrong, _)| wrong)
-        .map(|(_, candidate)| candidate)
 }

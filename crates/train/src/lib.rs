@@ -36,7 +36,7 @@ mod unchanged;
 pub use comparison::comparison;
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, curves_svg};
-pub use error::{TrainError, nearest, unknown};
+pub use error::TrainError;
 pub use evaluation::Evaluation;
 pub use experiment::{Build, Experiment, Parameter, Picture, Preset, StepOutcome, find_preset, parameters_of};
 pub use interrupt::catch_interrupts;

@@ -14,7 +14,7 @@
 use crate::error::{DataError, FormatError};
 use crate::files;
 use crate::moments::Moments;
-use crate::names::remedy;
+use crate::names::unknown;
 use std::path::Path;
 
 mod parse;
@@ -91,7 +91,7 @@ impl Table {
         let names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
         self.columns.iter().find(|c| c.name == name).ok_or_else(|| DataError::Inconsistent {
             name: self.name.clone(),
-            problem: format!("there is no column {name:?}; {}", remedy(name, &names)),
+            problem: unknown("column", name, &names),
         })
     }
 

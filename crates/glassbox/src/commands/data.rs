@@ -3,8 +3,8 @@
 use crate::cli::Data;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
+use glassbox_data::names::unknown;
 use glassbox_data::{Entry, VerifiedFile, catalogue, verify};
-use glassbox_train::unknown;
 use serde_json::{Value, json};
 
 /// Runs `glassbox data …`.

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::print;
 use glassbox_autograd::ops::registry;
 use glassbox_autograd::{Cost, Derivatives, OpEntry};
-use glassbox_train::unknown;
+use glassbox_data::names::unknown;
 use glassbox_vae::compare;
 
 /// Runs `glassbox explain`.

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::out_file::{PICTURE, cannot_write, check, next_free};
 use crate::output::print;
 use glassbox_data::image::write_png;
-use glassbox_train::unknown;
+use glassbox_data::names::unknown;
 
 /// Samples in a grid unless -n says otherwise: 8 × 8.
 const SAMPLES: usize = 64;

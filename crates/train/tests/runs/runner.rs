@@ -103,7 +103,7 @@ fn a_mistake_leaves_no_directory_and_nothing_that_was_there_is_touched() {
     let mut config = RunConfig::new(&MEAN);
     config.data = "fashion-mnits".to_string();
     let error = Runner::start(config, &run).err().unwrap();
-    assert!(error.is_mistake() && error.to_string().contains("did you mean \"fashion-mnist\"?"), "{error}");
+    assert!(error.is_mistake() && error.to_string().contains("did you mean fashion-mnist?"), "{error}");
     assert!(!run.exists());
 
     fs::create_dir(&run).unwrap();
