@@ -118,9 +118,12 @@ fn shown(run: &Path) -> Shown {
             let before = match fields(value.bytes()).pop().unwrap() {
                 (2, x) => all.scalars.insert((step, tag), f32::from_bits(x.number() as u32)).is_some(),
                 (4, image) => {
-                    let size: Vec<u64> = (1..=3).map(|i| field(image.bytes(), i).number()).collect();
-                    assert_eq!((tag.as_str(), size), ("samples", vec![28, 28, 1]));
-                    all.images.insert(step, field(image.bytes(), 4).bytes().to_vec()).is_some()
+                    let [height, width, channels] = [1, 2, 3].map(|i| field(image.bytes(), i).number());
+                    let png = field(image.bytes(), 4).bytes().to_vec();
+                    // IHDR says the width first, big-endian; these samples are grey.
+                    assert_eq!(png[16..24], [(width as u32).to_be_bytes(), (height as u32).to_be_bytes()].concat());
+                    assert_eq!((tag.as_str(), channels), ("samples", 1));
+                    all.images.insert(step, png).is_some()
                 }
                 other => panic!("{other:?}"),
             };
