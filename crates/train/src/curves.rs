@@ -53,7 +53,7 @@ fn draw(
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
         .x_label_area_size(42)
-        .y_label_area_size(64)
+        .y_label_area_size(78)
         .build_cartesian_2d(steps, values)?;
     chart
         .configure_mesh()

@@ -9,6 +9,7 @@ mod pixels;
 mod state;
 
 use crate::failure::Failure;
+use crate::output::note;
 use glassbox_data::image::Image;
 use glassbox_train::{Observer, Outcome, Record, TrainError, Trained, read_metrics};
 use pixels::Colours;
@@ -115,7 +116,7 @@ impl Drop for Tui {
     fn drop(&mut self) {
         // Whatever else goes wrong with the terminal now, there is nobody to tell.
         let _ = self.close();
-        self.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+        self.warnings.iter().for_each(|warning| note(warning));
     }
 }
 
