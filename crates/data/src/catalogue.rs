@@ -4,6 +4,7 @@ use crate::dataset::{DataSplits, read_splits};
 use crate::error::DataError;
 use crate::place::{Place, other_kind, resolve};
 use crate::source::{Source, VerifiedFile};
+use crate::spec::Spec;
 use std::path::Path;
 
 /// A data set with a name.
@@ -186,7 +187,9 @@ impl Entry {
 /// # Errors
 /// As [`open`](crate::open), and if a checksum differs.
 pub fn verify(spec: &str) -> Result<Vec<VerifiedFile>, DataError> {
-    match resolve(spec)? {
+    let asked = Spec::parse(spec)?;
+    asked.allow("data verify", &[])?;
+    match resolve(asked.place)? {
         Place::Named(entry) => entry.verify(),
         Place::Idx(folder) => {
             let source = Source::Folder(folder);

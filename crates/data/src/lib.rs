@@ -3,11 +3,13 @@
 //! A model learns from a stream of batches. This crate is all that lies between the files on a disk and that
 //! stream, in four steps, each a module:
 //!
-//! 1. **A file format**, [`idx`]: bytes become arrays. Files come from outside, so nothing in them is believed
+//! 1. **A file format**, [`idx`], [`npy`], [`npz`], [`image`] (PNG, JPEG), [`table`] (CSV), [`text`], [`sound`] (WAV),
+//!    [`sprites`]: bytes become arrays. Files come from outside, so nothing in them is believed
 //!    before it is checked; what is wrong with them is a [`DataError`], a sentence that names the file, the place
 //!    and the remedy. No input panics, and no header makes us reserve memory that its file cannot fill.
-//! 2. **A data set**, [`open`]: four files that belong together become [`DataSplits`], what is learned from and
-//!    what is judged by. A data set is said by its name in the [`catalogue`] or by the path of a folder.
+//! 2. **A data set**, [`open`]: files that belong together become [`DataSplits`], what is learned from and what is judged by. A
+//!    data set is said by its name in the [`catalogue`] or by the path of a folder or file, with options for the size and
+//!    the colour of its pictures. [`open_table`], [`open_text`], [`open_recording`] and [`open_sound`] open what are no pictures.
 //! 3. **An order**, [`Batches`]: which examples make up which step, as a function of the step's number and a
 //!    random key alone. A run that was interrupted goes on with the batches that it would have had.
 //! 4. **Numbers**, [`ImageSet::batch`]: the bytes of these examples become a tensor of values in 0..1.
@@ -46,7 +48,7 @@
 //!
 //! All 60,000 + 10,000 pictures are opened as `fashion-mnist-full` once Debian's package
 //! `dataset-fashion-mnist` is installed. `digits` are 7,996 + 2,004 pictures of MNIST, embedded too; the whole of MNIST, or
-//! anything else of its form, is opened as the path of a folder.
+//! anything else of its form, is opened as the path of a folder, and so are folders of PNG and JPEG pictures.
 
 #![forbid(unsafe_code)]
 

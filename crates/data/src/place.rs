@@ -176,24 +176,24 @@ fn folder(path: &Path) -> Result<Place<'_>, DataError> {
     if sprites::is_package(path) {
         return Ok(Place::Sprites(path));
     }
-    // Files at the top, in subfolders, and in those of train/ and test/.
+    // Files at the top, in subfolders, and in those of train/ and test/; no deeper, or a path typed too short would be searched
+    // to the end of the disk.
     let mut folders = vec![path.to_path_buf()];
-    for _ in 0..3 {
-        let mut below = Vec::new();
-        for folder in folders {
-            for (path_within, name) in listing::entries(&folder)? {
-                if listing::has_extension(&name, pictures::EXTENSIONS) {
-                    return Ok(Place::Pictures(path));
-                }
-                if listing::has_extension(&name, &["wav"]) {
-                    return Ok(Place::Recordings(path));
-                }
-                if path_within.is_dir() {
-                    below.push(path_within);
-                }
+    for above in [path.to_path_buf(), path.join("train"), path.join("test")] {
+        if above.is_dir() {
+            folders
+                .extend(listing::entries(&above)?.into_iter().map(|(below, _)| below).filter(|below| below.is_dir()));
+        }
+    }
+    for folder in folders {
+        for (_, name) in listing::entries(&folder)? {
+            if listing::has_extension(&name, pictures::EXTENSIONS) {
+                return Ok(Place::Pictures(path));
+            }
+            if listing::has_extension(&name, &["wav"]) {
+                return Ok(Place::Recordings(path));
             }
         }
-        folders = below;
     }
     Err(DataError::NoData { folder: path.to_path_buf() })
 }

@@ -15,6 +15,10 @@ type Payload = Box<dyn Any + Send>;
 /// are the same with and without, and resume needs to know nothing of it. `make` may be called for a step that nobody comes to
 /// ask for, the one after the last.
 ///
+/// It is for batches that cost something. One of 128 pictures of Fashion-MNIST, which lie in memory as bytes, is made in 21 µs,
+/// and a step of `vae-mlp` on it takes 18 ms (both in the dev profile, on two busy cores): the loops of this workspace ask
+/// [`Batches`](crate::Batches) themselves.
+///
 /// A result may be a `Result`: an error then arrives with its step. If `make` panics, so does the `at` that asks for that
 /// step, with the same message. Dropping it waits for the batch that is being made, and ends the thread.
 ///

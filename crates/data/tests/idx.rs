@@ -249,3 +249,12 @@ proptest! {
         let _ = idx::parse("file", &bytes);
     }
 }
+
+#[test]
+fn a_zero_among_dimensions_beyond_counting_is_no_values() {
+    let most = u32::MAX;
+    let mut bytes = header(0x08, &[most, most, most, 0]);
+    assert!(idx::parse("file", &bytes).unwrap().data().is_empty());
+    bytes.push(7);
+    assert!(message(&bytes).contains("goes on after the 0 values"), "{}", message(&bytes));
+}

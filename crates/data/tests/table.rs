@@ -63,6 +63,19 @@ fn errors_name_the_line_and_the_remedy() {
 }
 
 #[test]
+fn lines_are_counted_by_whichever_end_they_have() {
+    for end in ["\n", "\r\n", "\r", "\n\n"] {
+        let text = ["a,b", "1,2", "3,x", "4"].join(end);
+        let lines = if end == "\n\n" { (5, 7) } else { (3, 4) }; // empty lines are passed over, and counted
+        let error = table::parse("t", text.as_bytes()).unwrap_err();
+        assert_eq!(error.problem, CsvProblem::Ragged { line: lines.1, found: 1, expected: 2 }, "{end:?}");
+        let table = table::parse("t", text.strip_suffix('4').unwrap().as_bytes()).unwrap();
+        let Cells::Words { first, .. } = &table.columns()[1].cells else { panic!() };
+        assert_eq!(first.0, lines.0, "{end:?}");
+    }
+}
+
+#[test]
 fn too_many_cells_are_refused() {
     let names: Vec<String> = (0..70_000).map(|i| format!("c{i}")).collect();
     let error = table::parse("t.csv", names.join(",").as_bytes()).unwrap_err();

@@ -1,6 +1,6 @@
 //! What can be wrong with an IDX file, in words.
 
-use super::{DEFLATE_MAX_RATIO, MAX_RANK, MAX_VALUES};
+use super::{DEFLATE_MAX_RATIO, MAX_RANK, MAX_VALUES, volume};
 use glassbox_tensor::counted;
 use std::fmt;
 use thiserror::Error;
@@ -123,7 +123,8 @@ fn type_name(code: u8) -> &'static str {
     }
 }
 
-/// How many values these dimensions describe, in the words of an error: the border has checked that it fits.
+/// How many values these dimensions describe, in the words of an error. The border has checked that it fits, and with a 0 among
+/// them it fits whatever the others are.
 fn product(dims: &[usize]) -> usize {
-    dims.iter().product()
+    volume(dims).unwrap_or(usize::MAX)
 }

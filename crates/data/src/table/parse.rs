@@ -114,8 +114,8 @@ fn separator(bytes: &[u8]) -> u8 {
     b",;\t".iter().copied().reduce(|best, next| if count(next) > count(best) { next } else { best }).unwrap_or(b',')
 }
 
-/// Which line a place in the bytes is in, for places one after the other. (The csv crate counts too, and is one line off after
-/// the ends of lines that Windows writes.)
+/// Which line a place in the bytes is in, for places one after the other. A line ends by `\n`, by `\r\n` or by `\r` alone. (The
+/// csv crate counts too, and is one line off after the second.)
 #[derive(Default)]
 struct Lines {
     at: usize,
@@ -127,7 +127,8 @@ impl Lines {
         // A record is said to begin with the rest of the line's end before it.
         let to = (to as usize).min(bytes.len());
         let to = to + bytes[to..].iter().take_while(|&&b| b == b'\r' || b == b'\n').count();
-        self.line = self.line.max(1) + bytes[self.at..to].iter().filter(|&&b| b == b'\n').count() as u64;
+        let ends = |i: &usize| bytes[*i] == b'\n' || bytes[*i] == b'\r' && bytes.get(i + 1) != Some(&b'\n');
+        self.line = self.line.max(1) + (self.at..to).filter(ends).count() as u64;
         self.at = to;
     }
 }

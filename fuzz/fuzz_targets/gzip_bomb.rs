@@ -1,0 +1,6 @@
+//! Gzip streams that unpack to a thousand times their size; what is checked stands in `src/gzip_bomb.rs`.
+//!
+//! Options: -rss_limit_mb=512 -malloc_limit_mb=16 -timeout=5 -max_len=4096
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| glassbox_fuzz::gzip_bomb::check(bytes));

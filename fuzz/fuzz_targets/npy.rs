@@ -1,0 +1,6 @@
+//! NPY arrays; what is checked stands in `src/npy.rs`.
+//!
+//! Options: -rss_limit_mb=512 -malloc_limit_mb=16 -timeout=5 -max_len=65536
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| glassbox_fuzz::npy::check(bytes));
