@@ -47,6 +47,8 @@ pub enum Command {
     Completions(Completions),
     /// Print the manual page
     Man(Man),
+    /// Measure the numbers that the book states again, write them down, and fail if one left its tolerance
+    Repro(Repro),
 }
 
 /// `glassbox list`
@@ -203,6 +205,32 @@ pub struct Bench {
     #[arg(long)]
     pub json: bool,
     /// Threads to compute with [default: all processors]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// `glassbox repro`
+#[derive(Args)]
+pub struct Repro {
+    /// Results by name [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Only those that take seconds
+    #[arg(long, conflicts_with = "names")]
+    pub fast: bool,
+    /// Show what there is, and measure nothing
+    #[arg(long)]
+    pub list: bool,
+    /// The folder for repro.md, the page of all numbers [default: docs/results in a checkout, else results]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The folder of the runs, which are not made twice [default: target/repro in a checkout, else runs/repro]
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Threads to compute with; the numbers don't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
 }

@@ -57,7 +57,7 @@ mod sliced_wasserstein;
 
 pub use estimate::Estimate;
 pub use frechet::{FRECHET_LEAST, TooFew, frechet, frechet_distance};
-pub use judge::{FEATURES, JUDGE, JUDGE_DIGITS, Judge, JudgeTraining, PRESETS, WEIGHTS, Weights};
+pub use judge::{FEATURES, JUDGE, JUDGE_DIGITS, Judge, JudgeTraining, PRESETS, RESULTS, WEIGHTS, Weights};
 pub use kernel_distance::kernel_distance;
 pub use likelihood::{Likelihood, likelihood_table};
 pub use nearest::{Neighbour, nearest, nearest_picture};

@@ -8,6 +8,7 @@
 
 mod best;
 mod checkpoints;
+mod claim;
 mod comparison;
 mod config;
 mod config_file;
@@ -33,6 +34,7 @@ mod tensorboard;
 mod trained;
 mod unchanged;
 
+pub use claim::{Claim, Number, Pace, Paper, deviation, mean};
 pub use comparison::comparison;
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, curves_svg};

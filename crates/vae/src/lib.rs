@@ -88,6 +88,7 @@ mod mlp;
 mod model;
 mod pictures;
 mod presets;
+mod results;
 mod scatter;
 mod training;
 
@@ -96,5 +97,6 @@ pub use conv::VaeConv;
 pub use mlp::{AeMlp, VaeMlp};
 pub use model::{Autoencoder, Code, Losses, Sizes};
 pub use presets::{AE, PRESETS, VAE_BINARY, VAE_CONV, VAE_MLP};
+pub use results::RESULTS;
 pub use scatter::{Cloud, RADIUS_95, project, scatter_svg};
 pub use training::Training;

@@ -13,6 +13,9 @@ mod judge;
 mod list;
 mod man;
 mod report;
+mod repro;
+mod repro_page;
+mod repro_runs;
 mod sample;
 mod train;
 
@@ -46,6 +49,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Data(command) => data::run(command),
         Command::Completions(options) => completions::run(&options),
         Command::Man(options) => man::run(&options),
+        Command::Repro(options) => repro::run(&options),
     }
 }
 

@@ -10,6 +10,7 @@ mod killed;
 mod mistakes;
 mod place;
 mod report;
+mod repro;
 mod settings;
 mod shells;
 mod streams;

@@ -6,11 +6,13 @@
 
 mod pictures;
 mod presets;
+mod results;
 mod shift;
 mod training;
 mod weights;
 
 pub use presets::{JUDGE, JUDGE_DIGITS, PRESETS};
+pub use results::RESULTS;
 pub use training::JudgeTraining;
 pub(crate) use training::over;
 pub use weights::{WEIGHTS, Weights};
