@@ -95,10 +95,10 @@ fn interpolations<M: Autoencoder>(training: &Training<M>) -> Picture {
     }
 }
 
-/// The first picture of each of the first ten classes, in the order of the classes; classes without one are left out.
+/// The first picture of each of the first ten classes that have one, in the order of the classes.
 fn one_of_each_class(set: &ImageSet) -> Vec<u32> {
     let first = |class: usize| set.labels().iter().position(|&l| usize::from(l) == class);
-    (0..set.classes().len().min(10)).filter_map(first).map(|i| i as u32).collect()
+    (0..set.classes().len()).filter_map(first).take(10).map(|i| i as u32).collect()
 }
 
 /// Batches of one shape, one after the other.
@@ -106,4 +106,21 @@ fn stack(batches: &[Tensor]) -> Tensor {
     let mut shape = batches[0].shape().to_vec();
     shape[0] = batches.iter().map(|b| b.shape()[0]).sum();
     Tensor::from_vec(batches.iter().flat_map(|b| b.to_vec()).collect(), shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A set may have pictures of late classes only, and a grid has at least one column.
+    #[test]
+    fn ten_classes_are_shown_that_have_pictures() {
+        let classes: Vec<String> = (0..256).map(|class| class.to_string()).collect();
+        let chosen = |labels: Vec<u8>| {
+            let pictures = vec![0; labels.len()];
+            one_of_each_class(&ImageSet::new("set", [1, 1, 1], pictures, labels, classes.clone()).unwrap())
+        };
+        assert_eq!(chosen(vec![200, 11, 200]), [1, 0]);
+        assert_eq!(chosen((0..20).rev().collect()), (10..20).rev().collect::<Vec<u32>>());
+    }
 }
