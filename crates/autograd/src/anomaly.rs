@@ -7,7 +7,7 @@
 use crate::node::{Content, Edge, Node, Record, with_flag};
 use crate::op::{Grads, Inline};
 use crate::var::Var;
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 use std::cell::Cell;
 use std::panic::Location;
 
@@ -98,8 +98,8 @@ impl Made {
             Made::Nan => ("NaN", "without NaN"),
             Made::Infinity => ("infinite", "that are finite"),
         };
-        let (n, shape) = (all.len(), x.shape());
-        format!("{count} of {n} elements of {what} {shape:?} {is} {kind}, the first at {at:?}, out of inputs {inputs}")
+        let (n, shape) = (counted(all.len(), "element"), x.shape());
+        format!("{count} of {n} of {what} {shape:?} {is} {kind}, the first at {at:?}, out of inputs {inputs}")
     }
 }
 

@@ -10,8 +10,8 @@
 
 use crate::sweep::{Mode, Sweep, grad, grad_from};
 use crate::var::Var;
-use glassbox_tensor::Tensor;
 use glassbox_tensor::shape::Dims;
+use glassbox_tensor::{Tensor, counted};
 
 /// The vector-Jacobian product: (f(x), Jᵀv), one product for each input, of its shape. v has the shape of f(x).
 ///
@@ -188,7 +188,12 @@ fn inner(a: &[Var], b: &[&Var]) -> Var {
 #[track_caller]
 fn check_directions(call: &str, x: &[&Var], u: &[&Var]) {
     let (inputs, directions) = (x.len(), u.len());
-    assert!(inputs == directions, "{call}: {inputs} inputs and {directions} directions u; give one for each input");
+    assert!(
+        inputs == directions,
+        "{call}: {inputs} and {directions} u; give one for each input",
+        inputs = counted(inputs, "input"),
+        directions = counted(directions, "direction")
+    );
     for (i, (x, u)) in x.iter().zip(u).enumerate() {
         let (is, was) = (u.shape(), x.shape());
         assert!(is == was, "{call}: direction {i} has shape {is:?} and its input {was:?}; they are of one shape");

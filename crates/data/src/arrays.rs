@@ -17,6 +17,7 @@ use crate::npy::{self, NpyArray, NpyValues};
 use crate::npz::Npz;
 use crate::spec::Look;
 use crate::split;
+use glassbox_tensor::counted;
 use std::path::Path;
 
 /// Reads an `.npz` file.
@@ -30,7 +31,8 @@ pub(crate) fn read_npz(spec: &str, path: &Path, look: &Look) -> Result<DataSplit
         let pictures = Pictures::of(array(&x)?, &named(&x))?;
         let labels = labels(array(&y)?, &named(&y))?;
         if pictures.n != labels.len() {
-            let problem = format!("{} pictures but {} labels", pictures.n, labels.len());
+            let (pictures, labels) = (counted(pictures.n, "picture"), counted(labels.len(), "label"));
+            let problem = format!("{pictures} but {labels}; give each picture its label");
             return Err(DataError::Inconsistent { name: named(&y), problem });
         }
         Ok((pictures, labels))

@@ -78,7 +78,7 @@ impl ImageSet {
             ));
         }
         if u32::try_from(n).is_err() {
-            return wrong(format!("{n} pictures; fewer than 2^32 can be numbered"));
+            return wrong(format!("{n}; fewer than 2^32 can be numbered", n = counted(n, "picture")));
         }
         if let Some(i) = labels.iter().position(|&l| usize::from(l) >= classes.len()) {
             let (label, k) = (labels[i], classes.len());

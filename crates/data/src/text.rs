@@ -6,6 +6,7 @@
 use crate::error::DataError;
 use crate::files;
 pub use crate::spec::Unit;
+use glassbox_tensor::counted;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -111,7 +112,7 @@ impl Text {
         let vocabulary = Vocabulary::of(text, unit);
         let tokens = vocabulary.encode(text)?;
         if tokens.len() < 2 {
-            return Err(wrong(format!("{} tokens; a text of at least 2 is wanted", tokens.len())));
+            return Err(wrong(format!("{}; a text of at least 2 is wanted", counted(tokens.len(), "token"))));
         }
         Ok(Text { name: name.to_string(), vocabulary, tokens })
     }

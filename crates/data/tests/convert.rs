@@ -119,7 +119,7 @@ fn a_header_that_lies_is_refused_before_memory_is_reserved() {
 #[test]
 fn errors_name_the_file_and_the_remedy() {
     let text = |bytes: &[u8]| decode_jpeg("dir/a.jpg", bytes).unwrap_err().to_string();
-    assert_eq!(text(b"GIF89a"), "dir/a.jpg: not a JPEG file");
+    assert_eq!(text(b"GIF89a"), "dir/a.jpg: not a JPEG file; fetch it again, or save it as JPEG");
     assert_eq!(
         text(&bytes("cmyk.jpg")),
         "dir/a.jpg: 4 components; grey (1) and colour (3) are read, so convert the picture"

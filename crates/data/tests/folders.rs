@@ -116,7 +116,7 @@ fn what_does_not_fit_is_refused_with_the_remedy() {
         shade(&dir.join("a/1.png"), 6, 4, 1, 0);
         fs::write(dir.join("a/2.jpg"), "GIF89a").unwrap();
     });
-    assert_eq!(damaged, "DIR/a/2.jpg: at byte 0: not a PNG file");
+    assert_eq!(damaged, "DIR/a/2.jpg: at byte 0: not a PNG file; fetch it again, or save it as PNG");
     let one = error(|dir| shade(&dir.join("a/1.png"), 6, 4, 1, 0));
     assert_eq!(one, "DIR: 1 example; at least 2 are needed, one to learn from and one to be judged by");
     let classes = error(|dir| (0..257).for_each(|i| shade(&dir.join(format!("{i}/1.png")), 1, 1, 1, 0)));

@@ -118,8 +118,8 @@ fn a_header_that_lies_is_refused_before_memory_is_reserved() {
 #[test]
 fn errors_name_the_file_the_place_and_the_remedy() {
     let text = |bytes: &[u8]| decode_png("dir/a.png", bytes).unwrap_err().to_string();
-    assert_eq!(text(b"GIF89a, and so on"), "dir/a.png: at byte 0: not a PNG file");
-    assert_eq!(text(b""), "dir/a.png: at byte 0: not a PNG file");
+    assert_eq!(text(b"GIF89a, and so on"), "dir/a.png: at byte 0: not a PNG file; fetch it again, or save it as PNG");
+    assert_eq!(text(b""), "dir/a.png: at byte 0: not a PNG file; fetch it again, or save it as PNG");
     let whole = encode_png(&pattern(9, 7, 1));
     assert_eq!(text(&whole[..50]), "dir/a.png: at byte 50: the PNG file ends before its picture does; fetch it again");
 }

@@ -48,7 +48,7 @@ fn errors_name_the_line_and_the_remedy() {
     assert_eq!(text(b"a,b\n"), "t.csv: no lines below the names of the columns");
     assert_eq!(
         text(b"a,b\n1,2\n3\n"),
-        "t.csv: line 3 has 1 cells and the first has 2; a cell with a separator in it wants quotes around"
+        "t.csv: line 3 has 1 cell and the first has 2; a cell with a separator in it wants quotes around"
     );
     assert_eq!(
         text(b"1,2\n3,4\n"),
@@ -111,7 +111,7 @@ fn a_text_is_its_characters_and_its_last_tenth_is_held_out() {
     assert_eq!(text.vocabulary().decode(text.test()), "ox");
     let error = |bytes: &[u8]| Text::parse("t.txt", bytes, Unit::Character).unwrap_err().to_string();
     assert_eq!(error(b"one\ntwo \xff"), "t.txt: byte 8 (0xff, in line 2) is not UTF-8; save the text as UTF-8");
-    assert_eq!(error(b"x"), "t.txt: 1 tokens; a text of at least 2 is wanted");
+    assert_eq!(error(b"x"), "t.txt: 1 token; a text of at least 2 is wanted");
 }
 
 proptest! {

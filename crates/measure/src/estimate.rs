@@ -1,5 +1,6 @@
 //! A number with what it may be off.
 
+use glassbox_tensor::counted;
 use std::fmt;
 
 /// An estimate from a sample, with its standard error: what the estimate would scatter by over new samples of that size.
@@ -27,7 +28,7 @@ impl Estimate {
     #[track_caller]
     pub fn mean(values: &[f64]) -> Estimate {
         let n = values.len() as f64;
-        assert!(values.len() >= 2, "Estimate::mean: {n} values; a standard error takes at least 2");
+        assert!(values.len() >= 2, "Estimate::mean: {n}; a standard error takes at least 2", n = counted(n, "value"));
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
         Estimate { value: mean, standard_error: (variance / n).sqrt() }

@@ -115,7 +115,7 @@ fn the_count_of_batches_that_pytorch_saves_as_whole_numbers_is_read() {
 }
 
 #[test]
-#[should_panic(expected = "batch_norm: x [1, 3] has 1 numbers of each channel, and a variance is of two at least")]
+#[should_panic(expected = "batch_norm: x [1, 3] has 1 number of each channel, and a variance is of two at least")]
 fn a_batch_of_one_number_has_no_variance() {
     BatchNorm::new(3).forward(&Var::constant(Tensor::zeros([1, 3])), &training());
 }

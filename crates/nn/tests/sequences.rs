@@ -302,7 +302,7 @@ fn a_bidirectional_layer_takes_no_steps() {
 }
 
 #[test]
-#[should_panic(expected = "Gru: 1 layers of 0 numbers; both are at least 1")]
+#[should_panic(expected = "Gru: 1 layer of 0 numbers; both are at least 1")]
 fn a_state_has_numbers() {
     Gru::new(3, 0, Key::new(0));
 }

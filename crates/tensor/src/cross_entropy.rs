@@ -3,6 +3,7 @@
 //! Forward reads each row of logits once and keeps two numbers of it, ln Σ eˣ as the sum of two f32. Backward computes the
 //! probabilities from these and the logits, straight into the gradient.
 
+use crate::counted;
 use crate::ids::{Ids, place};
 use crate::parallel::for_each_chunk;
 use crate::reduce::logsumexp::{LogSum, LogSumExp};
@@ -95,7 +96,12 @@ impl CrossEntropy<'_> {
         let classes = self.check(x);
         let (rows, x) = (self.ids.numel(), x.contiguous());
         let fits = [high.numel(), low.numel(), scale.len()] == [rows; 3];
-        assert!(fits, "CrossEntropy: not one number for each of the {rows} rows of x {:?}", x.shape());
+        assert!(
+            fits,
+            "CrossEntropy: not one number for each of the {rows} of x {:?}",
+            x.shape(),
+            rows = counted(rows, "row")
+        );
         let mut out = Tensor::for_overwrite(x.shape());
         if x.numel() > 0 {
             let (high, low) = (high.contiguous(), low.contiguous());
@@ -122,8 +128,9 @@ impl CrossEntropy<'_> {
         if let Some((at, id)) = ids.as_slice().iter().enumerate().find(strange) {
             let place = place(ids.shape(), at);
             panic!(
-                "cross_entropy: id {id} at {place:?} is out of range for {classes} classes; use ids below {classes}, or \
-                 name it as ignore_index"
+                "cross_entropy: id {id} at {place:?} is out of range for {counted_classes}; use ids below {classes}, or \
+                 name it as ignore_index",
+                counted_classes = counted(classes, "class")
             );
         }
         classes

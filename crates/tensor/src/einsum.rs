@@ -14,6 +14,7 @@
 //! are permuted views. Several axes in one role are merged, which copies an operand only where its layout doesn't allow
 //! it.
 
+use crate::counted;
 use crate::shape::numel;
 use crate::tensor::Tensor;
 
@@ -32,7 +33,11 @@ impl<'a> Spec<'a> {
             panic!("einsum: \"{text}\" has no \"->\"; write the output's axes behind one, as in \"ij,jk->ik\"");
         };
         let count = inputs.split(',').count();
-        assert!(count == 2, "einsum: \"{text}\" names {count} inputs; it takes two, as in \"ij,jk->ik\"");
+        assert!(
+            count == 2,
+            "einsum: \"{text}\" names {count}; it takes two, as in \"ij,jk->ik\"",
+            count = counted(count, "input")
+        );
         let (a, b) = inputs.split_once(',').expect("counted above");
         for (at, letter) in text.chars().enumerate() {
             let known = letter.is_ascii_alphabetic() || ",->".contains(letter);
@@ -65,8 +70,9 @@ impl<'a> Spec<'a> {
             let (names, axes) = (letters.len(), shape.len());
             assert!(
                 names == axes,
-                "einsum: \"{text}\" names {names} axes of its {which} input, whose shape {shape:?} has {axes}; one \
-                 letter for each"
+                "einsum: \"{text}\" names {names} of its {which} input, whose shape {shape:?} has {axes}; one \
+                 letter for each",
+                names = counted(names, "axis")
             );
         }
         let all = || self.a.iter().zip(a).chain(self.b.iter().zip(b));

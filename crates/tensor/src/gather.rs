@@ -3,6 +3,7 @@
 //! Around the axis a tensor is (outer, n, inner): `outer` blocks of n entries, each of `inner` elements that lie
 //! together.
 
+use crate::counted;
 use crate::ids::Ids;
 use crate::parallel::for_each_row_part;
 use crate::shape::{Dims, axis_index, is_row_major};
@@ -70,7 +71,7 @@ impl Tensor {
     pub fn embedding(&self, ids: &Ids) -> Tensor {
         let shape = self.shape();
         assert!(shape.len() == 2, "embedding: the table has shape {shape:?}; it needs two axes, (rows, features)");
-        ids.check_below("embedding", shape[0], format_args!("a table of {} rows", shape[0]));
+        ids.check_below("embedding", shape[0], format_args!("a table of {}", counted(shape[0], "row")));
         let mut to = Dims::new(ids.shape());
         to.push(shape[1]);
         select(self, 0, ids).reshape(to)
@@ -166,8 +167,9 @@ pub(crate) fn check_beside(op: &str, shape: &[usize], ids: &Ids, axis: usize) {
     let (have, want) = (ids.rank(), shape.len());
     assert!(
         have == want,
-        "{op}: ids of shape {:?} have {have} axes, and a tensor of shape {shape:?} has {want}; reshape the ids",
-        ids.shape()
+        "{op}: ids of shape {:?} have {have}, and a tensor of shape {shape:?} has {want}; reshape the ids",
+        ids.shape(),
+        have = counted(have, "axis")
     );
     let differs = (0..want).find(|&a| a != axis && ids.shape()[a] != shape[a]);
     if let Some(a) = differs {

@@ -1,5 +1,6 @@
 //! `Ids`: whole numbers that name things (tokens, labels, entries of an axis), never measured or differentiated.
 
+use crate::counted;
 use crate::parallel::{CHUNK, for_each_chunk};
 use crate::random::Key;
 use crate::shape::{Dims, axis_index, numel};
@@ -60,7 +61,7 @@ impl Ids {
     pub(crate) fn from_bounded(op: &str, data: impl Into<Arc<[u32]>>, shape: &[usize], at_most: u32) -> Self {
         let (data, shape) = (data.into(), Dims::new(shape));
         let (have, want) = (data.len(), numel(&shape));
-        assert!(have == want, "{op}: {have} elements for shape {shape:?}, which holds {want}");
+        assert!(have == want, "{op}: {have} for shape {shape:?}, which holds {want}", have = counted(have, "element"));
         Self { data, shape, at_most }
     }
 
@@ -220,7 +221,7 @@ impl Ids {
     /// When an id is not below `classes`.
     #[track_caller]
     pub fn one_hot(&self, classes: usize) -> Tensor {
-        self.check_below("one_hot", classes, format_args!("{classes} classes"));
+        self.check_below("one_hot", classes, format_args!("{}", counted(classes, "class")));
         let mut shape = self.shape;
         shape.push(classes);
         let mut out = Tensor::for_overwrite(&shape);
@@ -291,8 +292,9 @@ impl Ids {
         let (have, want) = (self.numel(), numel(&shape));
         assert!(
             have == want,
-            "Ids::reshape: {:?} has {have} elements, but {shape:?} has {want}; a new shape holds as many",
-            self.shape()
+            "Ids::reshape: {:?} has {have}, but {shape:?} has {want}; a new shape holds as many",
+            self.shape(),
+            have = counted(have, "element")
         );
         Ids { shape, ..self.clone() }
     }
@@ -313,8 +315,9 @@ impl Ids {
         let fits = start.checked_add(len).is_some_and(|end| end <= dim);
         assert!(
             fits,
-            "Ids::narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
-            self.shape()
+            "Ids::narrow: {len} from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
+            self.shape(),
+            len = counted(len, "entry")
         );
         let inner: usize = self.shape[at + 1..].iter().product();
         let mut shape = self.shape;

@@ -160,7 +160,7 @@ pub use conv::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, conv_transpose1d_shape,
     conv_transpose2d_shape, conv1d_shape, conv2d_shape, conv2d_weight_shape,
 };
-pub use counted::counted;
+pub use counted::{Counted, counted};
 pub use cross_entropy::CrossEntropy;
 pub use halves::map_halves;
 pub use ids::Ids;

@@ -1,5 +1,6 @@
 //! `matmul`: shapes and batches, on top of the GEMM ladder.
 
+use crate::counted;
 use crate::gemm::{Epilogue, MatMut, MatRef, sgemm, sgemm_batch};
 use crate::shape::{Dims, broadcast, numel};
 use crate::simd::Isa;
@@ -41,8 +42,9 @@ impl Tensor {
         let (columns, bias) = (shape[shape.len() - 1], epilogue.bias.map(<[f32]>::len));
         assert!(
             bias.is_none_or(|len| len == columns),
-            "matmul: the bias has {} elements, the product {shape:?} has {columns} columns",
-            bias.unwrap_or_default()
+            "matmul: the bias has {}, the product {shape:?} has {columns}",
+            counted(bias.unwrap_or_default(), "element"),
+            columns = counted(columns, "column")
         );
         assert!(
             !epilogue.accumulate,

@@ -1,5 +1,6 @@
 //! Overlap-add: what windows hold is added up where they overlap.
 
+use crate::counted;
 use crate::parallel::for_each_row_part;
 use crate::shape::{Dims, axis_index};
 use crate::tensor::Tensor;
@@ -37,8 +38,9 @@ impl Tensor {
         let reach = windows.checked_sub(1).map_or(0, |last| last.saturating_mul(step).saturating_add(size));
         assert!(
             reach <= len,
-            "overlap_add: {windows} windows of {size}, one every {step} entries, reach {reach} entries, beyond a length \
-             of {len}; ask for {reach} or more"
+            "overlap_add: {windows} windows of {size}, one every {step}, reach {reach} entries, beyond a length \
+             of {len}; ask for {reach} or more",
+            step = counted(step, "entry")
         );
         let mut order: Vec<usize> = (0..=last).collect();
         order[at + 1..].rotate_right(1);

@@ -3,6 +3,7 @@
 //! Along an axis of n entries, entry j of m reads at most two: y[j] = (1 − t)·x[lo] + t·x[hi]. A plane is resampled down
 //! and across, each with its own list of ([`Taps`]).
 
+use crate::counted;
 use crate::parallel::for_each_chunk;
 use crate::shape::Dims;
 use crate::tensor::Tensor;
@@ -68,7 +69,7 @@ impl Resampling {
     /// # Panics
     /// When `n` is 0 and `m` is not.
     pub fn taps(self, n: usize, m: usize) -> Vec<Tap> {
-        assert!(n > 0 || m == 0, "Resampling::taps: {m} entries of none");
+        assert!(n > 0 || m == 0, "Resampling::taps: {m} of none", m = counted(m, "entry"));
         let tap = |j: usize| {
             let at = match self {
                 Resampling::Nearest => return Tap { lo: j * n / m, hi: j * n / m, t: 0.0 },

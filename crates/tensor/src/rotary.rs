@@ -11,6 +11,7 @@
 //! see distances. The angles are computed in f64 once, when the table is made; a turn is two multiplications and an
 //! addition for each number.
 
+use crate::counted;
 use crate::gather::Blocks;
 use crate::ids::Ids;
 use crate::parallel::{CHUNK, for_each_chunk};
@@ -71,7 +72,11 @@ impl Rotary {
     /// When `dim` is odd, or `base` is not positive.
     #[track_caller]
     pub fn new(positions: usize, dim: usize, base: f32, layout: RotaryLayout) -> Rotary {
-        assert!(dim.is_multiple_of(2), "Rotary::new: of {dim} numbers one has no partner; the dimension is even");
+        assert!(
+            dim.is_multiple_of(2),
+            "Rotary::new: of {dim} one has no partner; the dimension is even",
+            dim = counted(dim, "number")
+        );
         assert!(base > 0.0, "Rotary::new: base {base} is not positive; it is 10000 in most models");
         let (positions, base) = (Ids::arange(positions), f64::from(base));
         let angles = positions.as_slice().iter().flat_map(|&p| (0..dim / 2).map(move |i| angle(p, i, dim, base)));
@@ -96,7 +101,11 @@ impl Rotary {
     #[track_caller]
     pub fn for_positions(&self, rows: &Ids) -> Rotary {
         let have = self.positions();
-        rows.check_below("Rotary::for_positions", have, format_args!("a table of {have} positions"));
+        rows.check_below(
+            "Rotary::for_positions",
+            have,
+            format_args!("a table of {have}", have = counted(have, "position")),
+        );
         let rows = rows.reshape([rows.numel()]);
         let positions = rows.as_slice().iter().map(|&row| self.positions.as_slice()[row as usize]).collect();
         let [cos, sin] = [&self.cos, &self.sin].map(|table| table.index_select(0, &rows));
@@ -187,8 +196,9 @@ impl Tensor {
         let (dim, have) = (table.dim(), table.positions());
         assert!(
             d == dim,
-            "rotary: x {:?} has rows of {d} numbers, the table is for {dim}; make one for {d} with Rotary::new",
-            self.shape()
+            "rotary: x {:?} has rows of {counted_d}, the table is for {dim}; make one for {d} with Rotary::new",
+            self.shape(),
+            counted_d = counted(d, "number")
         );
         let end = offset.checked_add(t).expect("positions that can be counted");
         assert!(

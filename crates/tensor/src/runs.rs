@@ -12,6 +12,7 @@
 //! The last axis that is so read, together with the whole axes after it, is a row: its forward runs are copied as
 //! slices.
 
+use crate::counted;
 use crate::parallel::{CHUNK, for_each_chunk};
 use crate::shape::{Dims, MAX_RANK, axis_mask, is_row_major, numel};
 use crate::tensor::Tensor;
@@ -109,14 +110,17 @@ fn check_pad(shape: &[usize], pads: &[(usize, usize)], padding: Padding) {
     let (given, rank) = (pads.len(), shape.len());
     assert!(
         given <= rank,
-        "pad: {given} pairs for shape {shape:?}, which has {rank} axes; give one for each of the last axes"
+        "pad: {given} for shape {shape:?}, which has {rank}; give one for each of the last axes",
+        given = counted(given, "pair"),
+        rank = counted(rank, "axis")
     );
     for (axis, &(before, after)) in (rank - given..).zip(pads) {
         let (n, most) = (shape[axis], before.max(after));
         match padding {
             Padding::Reflect if most >= n.max(1) => panic!(
-                "pad: a reflection of {most} entries on axis {axis} of shape {shape:?}, which has {n}; reflect fewer \
-                 than it has, or pad by Edge or Constant"
+                "pad: a reflection of {most} on axis {axis} of shape {shape:?}, which has {n}; reflect fewer \
+                 than it has, or pad by Edge or Constant",
+                most = counted(most, "entry")
             ),
             Padding::Edge if most > 0 && n == 0 => {
                 panic!("pad: axis {axis} of shape {shape:?} has no edge to repeat; pad by Constant")

@@ -5,6 +5,7 @@
 //! added depends on shapes and ids, not on who adds them. With k terms, the error is at most k·u·(|x| + Σ|src|) for u
 //! = 2⁻²⁴ and but for u², in any order (Higham 2002, *Accuracy and Stability of Numerical Algorithms*, section 4.2).
 
+use crate::counted;
 use crate::gather::{check_beside, check_list};
 use crate::ids::Ids;
 use crate::parallel::{CHUNK, column_slots, for_each_chunk, for_each_row_part, for_each_slot};
@@ -41,8 +42,8 @@ impl Tensor {
         want[at] = ids.numel();
         assert!(
             *src.shape() == *want,
-            "index_add: {} ids for axis {axis} of shape {shape:?} need a source of shape {want:?}, and it has {:?}",
-            ids.numel(),
+            "index_add: {} for axis {axis} of shape {shape:?}: the source should have the shape {want:?}, and it has {:?}",
+            counted(ids.numel(), "id"),
             src.shape()
         );
         ids.check_entries("index_add", shape, at);

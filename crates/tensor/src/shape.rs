@@ -1,5 +1,6 @@
 //! Shapes, strides and broadcasting: the arithmetic of indices, without any data.
 
+use crate::counted;
 use std::fmt;
 use std::ops::Deref;
 
@@ -33,7 +34,11 @@ impl Dims {
     /// With more than [`MAX_RANK`] numbers.
     #[track_caller]
     pub fn new(dims: &[usize]) -> Self {
-        assert!(dims.len() <= MAX_RANK, "shape {dims:?} has {} axes; a tensor has at most {MAX_RANK}", dims.len());
+        assert!(
+            dims.len() <= MAX_RANK,
+            "shape {dims:?} has {}; a tensor has at most {MAX_RANK}",
+            counted(dims.len(), "axis")
+        );
         let mut all = [0; MAX_RANK];
         all[..dims.len()].copy_from_slice(dims);
         Self { len: dims.len() as u8, dims: all }
@@ -243,8 +248,9 @@ pub fn axis_index(op: &str, axis: isize, rank: usize) -> usize {
     assert!(rank > 0, "{op}: axis {axis} is out of range for a tensor without axes; reshape it to [1] first");
     assert!(
         (0..rank as isize).contains(&at),
-        "{op}: axis {axis} is out of range for a tensor with {rank} axes; use -{rank} to {}",
-        rank as isize - 1
+        "{op}: axis {axis} is out of range for a tensor with {counted_rank}; use -{rank} to {}",
+        rank as isize - 1,
+        counted_rank = counted(rank, "axis")
     );
     at as usize
 }
@@ -263,8 +269,9 @@ pub fn new_axis_index(op: &str, axis: isize, rank: usize) -> usize {
     let at = if axis < 0 { axis + end + 1 } else { axis };
     assert!(
         (0..=end).contains(&at),
-        "{op}: a new axis {axis} for a tensor with {rank} axes; use {} to {end}",
-        -end - 1
+        "{op}: a new axis {axis} for a tensor with {rank}; use {} to {end}",
+        -end - 1,
+        rank = counted(rank, "axis")
     );
     at as usize
 }
@@ -306,8 +313,9 @@ pub fn chunk_lengths(shape: &[usize], n: usize, axis: isize) -> Vec<usize> {
     let dim = shape[axis_index("chunk", axis, shape.len())];
     assert!(
         n > 0 && dim.is_multiple_of(n),
-        "chunk: axis {axis} of shape {shape:?} has {dim} entries, which don't make {n} equal chunks; use split, which \
-         takes any lengths"
+        "chunk: axis {axis} of shape {shape:?} has {dim}, which don't make {n} equal chunks; use split, which \
+         takes any lengths",
+        dim = counted(dim, "entry")
     );
     vec![dim / n; n]
 }

@@ -1,6 +1,7 @@
 //! `Tensor`: a shape, strides and a place in a shared buffer.
 
 use crate::buffer::Buffer;
+use crate::counted;
 use crate::random::{self, Key};
 use crate::shape::{Dims, is_row_major, numel};
 
@@ -69,7 +70,7 @@ impl Tensor {
     #[track_caller]
     fn from_data(op: &str, data: &[f32], shape: &[usize]) -> Self {
         let (have, want) = (data.len(), numel(shape));
-        assert!(have == want, "{op}: {have} elements for shape {shape:?}, which holds {want}");
+        assert!(have == want, "{op}: {have} for shape {shape:?}, which holds {want}", have = counted(have, "element"));
         Self::from_buffer(Buffer::from_slice(data), shape)
     }
 
@@ -322,7 +323,7 @@ impl Tensor {
     /// When there is not exactly one.
     #[track_caller]
     pub fn item(&self) -> f32 {
-        assert!(self.numel() == 1, "item: shape {:?} has {} elements, not one", self.shape(), self.numel());
+        assert!(self.numel() == 1, "item: shape {:?} has {}, not one", self.shape(), counted(self.numel(), "element"));
         self.memory()[0]
     }
 

@@ -1,5 +1,6 @@
 //! Comparing tensors in tests: `assert_close!` and what it prints; and functions in f64 that Rust's library lacks.
 
+use crate::counted;
 use crate::tensor::Tensor;
 use std::fmt::Write;
 
@@ -69,11 +70,11 @@ pub fn assert_close(left: &Tensor, right: &Tensor, relative: f32, absolute: f32)
     let mut text = String::new();
     let _ = write!(
         text,
-        "tensors of shape {:?} differ in {} of {} elements; the worst is {:?}: {} and {}, {:.3e} apart, {:.1} times what \
+        "tensors of shape {:?} differ in {} of {}; the worst is {:?}: {} and {}, {:.3e} apart, {:.1} times what \
          {relative:e} relative + {absolute:e} absolute allow",
         left.shape(),
         worst.beyond,
-        left.numel(),
+        counted(left.numel(), "element"),
         worst.index,
         worst.left,
         worst.right,

@@ -151,7 +151,7 @@ fn pieces_must_make_the_whole() {
 
 #[test]
 fn margins_need_something_to_repeat() {
-    refuses("pad: 2 pairs for shape [3], which has 1 axes; give one for each of the last axes", || {
+    refuses("pad: 2 pairs for shape [3], which has 1 axis; give one for each of the last axes", || {
         x(&[3]).pad(&[(1, 1), (1, 1)], Padding::Edge)
     });
     refuses(
@@ -177,7 +177,7 @@ fn ids_name_what_there_is() {
         "gather: ids of shape [3, 1] and a tensor of shape [2, 5] differ on axis 0, where they must agree; only axis 1 is free",
         || x(&[2, 5]).gather(1, &Ids::from([[0], [1], [2]])),
     );
-    refuses("scatter_add: ids of shape [2] have 1 axes, and a tensor of shape [2, 5] has 2; reshape the ids", || {
+    refuses("scatter_add: ids of shape [2] have 1 axis, and a tensor of shape [2, 5] has 2; reshape the ids", || {
         x(&[2, 5]).scatter_add(1, &Ids::from([0, 1]), &x(&[2]))
     });
     refuses("scatter_add: a source of shape [2, 1] and ids of shape [2, 2] differ; each element needs an id", || {
@@ -190,9 +190,10 @@ fn ids_name_what_there_is() {
         "index_select: id 0 at [0] is out of range for axis 0 of shape [0, 5], which is empty; there is nothing to name",
         || x(&[0, 5]).index_select(0, &Ids::from([0])),
     );
-    refuses("index_add: 3 ids for axis -2 of shape [2, 3] need a source of shape [3, 3], and it has [2, 3]", || {
-        x(&[2, 3]).index_add(-2, &Ids::from([0, 1, 1]), &x(&[2, 3]))
-    });
+    refuses(
+        "index_add: 3 ids for axis -2 of shape [2, 3]: the source should have the shape [3, 3], and it has [2, 3]",
+        || x(&[2, 3]).index_add(-2, &Ids::from([0, 1, 1]), &x(&[2, 3])),
+    );
     refuses("embedding: id 5 at [1, 0] is out of range for a table of 5 rows; use ids below 5", || {
         x(&[5, 3]).embedding(&Ids::from([[0, 4], [5, 1]]))
     });
@@ -280,8 +281,8 @@ fn reductions_name_the_axis() {
     refuses("sum: axis 2 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).sum(&[2], false));
     refuses("sum: axis -3 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).sum(&[-3], false));
     refuses("sum: axis -1 is named twice in [1, -1]; name each axis once", || x(&[2, 3]).sum(&[1, -1], true));
-    refuses("max: axis 1 is out of range for a tensor with 1 axes; use -1 to 0", || x(&[3]).max(&[1], false));
-    refuses("mean: axis 5 is out of range for a tensor with 1 axes; use -1 to 0", || x(&[3]).mean(&[5], false));
+    refuses("max: axis 1 is out of range for a tensor with 1 axis; use -1 to 0", || x(&[3]).max(&[1], false));
+    refuses("mean: axis 5 is out of range for a tensor with 1 axis; use -1 to 0", || x(&[3]).mean(&[5], false));
     refuses("softmax: axis 7 is out of range for a tensor with 2 axes; use -2 to 1", || x(&[2, 3]).softmax(7));
     refuses("softmax: axis 0 is out of range for a tensor without axes; reshape it to [1] first", || {
         Tensor::scalar(1.0).softmax(0)
@@ -331,7 +332,7 @@ fn assert_close_names_the_worst_element() {
         || assert_close!(tensor![[1., 2.], [3., 2.]], tensor![[1., 2.], [4., 2.5]], 0.1),
     );
     refuses(
-        "tensors of shape [1] differ in 1 of 1 elements; the worst is [0]: NaN and 1, NaN apart, inf times what 1e-5 \
+        "tensors of shape [1] differ in 1 of 1 element; the worst is [0]: NaN and 1, NaN apart, inf times what 1e-5 \
          relative + 1e-8 absolute allow",
         || assert_close!(tensor![f32::NAN], tensor![1.]),
     );

@@ -5,6 +5,7 @@
 //! for the message to the second process only.
 
 use crate::error::TrainError;
+use glassbox_tensor::counted;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek, Write};
@@ -73,7 +74,7 @@ fn holder(path: &Path) -> String {
 
 fn duration(seconds: u64) -> String {
     match seconds {
-        0..120 => format!("{seconds} seconds"),
+        0..120 => counted(seconds, "second").to_string(),
         120..7200 => format!("{} minutes", seconds / 60),
         _ => format!("{} hours", seconds / 3600),
     }

@@ -8,6 +8,7 @@
 //! It lists every file of the checkpoint but itself. Of itself it has no checksum: it is whole if it is, byte for byte, what
 //! would be written for the list that it contains.
 
+use glassbox_tensor::counted;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl fmt::Display for Damage {
             Flaw::Missing => f.write_str("is missing in this checkpoint"),
             Flaw::Extra => f.write_str("is not a part of this checkpoint"),
             Flaw::Length { found, written } => {
-                write!(f, "is damaged: {found} bytes are there and {written} were written")
+                write!(f, "is damaged: it has {} and was written with {written}", counted(*found, "byte"))
             }
             Flaw::Content => f.write_str("is damaged: its SHA-256 is not that of what was written"),
             Flaw::Manifest => f.write_str("is damaged: it is not as it was written"),

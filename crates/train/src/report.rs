@@ -9,6 +9,7 @@ use crate::page::Page;
 use crate::recorded::points;
 use crate::trained::Trained;
 use glassbox_data::image::{Image, read_png};
+use glassbox_tensor::counted;
 
 /// So many pictures tell how training went; more would only make the file large.
 const MOST_SAMPLES: usize = 6;
@@ -37,8 +38,8 @@ pub(crate) fn page(run: &Trained, pictures: &[Picture], evaluation: &Metrics) ->
     page.heading("Result");
     page.table(evaluation.iter().map(|(name, value)| (name, shown(value))));
     page.text(&format!(
-        "On held-out data after {} steps, {} examples and {:.1} seconds; {parameters} parameters.",
-        run.step,
+        "On held-out data after {}, {} examples and {:.1} seconds; {parameters} parameters.",
+        counted(run.step, "step"),
         records.last().map_or(0, |r| r.examples),
         run.state.seconds
     ));

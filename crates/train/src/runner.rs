@@ -17,6 +17,7 @@ use crate::unchanged::{Beginning, FEWEST_STEPS};
 use glassbox_autograd::detect_anomaly;
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
+use glassbox_tensor::counted;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -108,9 +109,9 @@ impl Runner {
         let end = limits.end.unwrap_or(self.run.config.horizon());
         if end < self.run.step || end == self.run.step && self.is_concluded() {
             return Err(TrainError::Contradiction(format!(
-                "{}: this run has taken {} steps already; --steps counts from the start of the run, so give more than that",
+                "{}: this run has taken {} already; --steps counts from the start of the run, so give more than that",
                 self.run.dir.path().display(),
-                self.run.step
+                counted(self.run.step, "step")
             )));
         }
         self.keep = limits.keep.unwrap_or(KEPT);

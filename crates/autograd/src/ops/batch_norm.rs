@@ -17,7 +17,7 @@ use super::layer_norm::{Parameters, check_eps, check_parameter, choose, cost, dx
 use crate::info::{Derivatives, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply_many, apply_with};
-use glassbox_tensor::{ChannelNorm, Tensor};
+use glassbox_tensor::{ChannelNorm, Tensor, counted};
 use ndarray::{ArrayD, Axis};
 
 /// y = (x − m)·r·w + b with m and r of each channel, of the inputs x (N, C, …) and, if there are, w (C) and b (C).
@@ -146,9 +146,8 @@ impl BatchNorm {
                 let count = batch * x[2..].iter().product::<usize>();
                 assert!(
                     count > 1,
-                    "batch_norm: x {x:?} has {count} numbers of each channel, and a variance is of two at least; take a \
-                     larger batch, or batch_norm_with"
-                );
+                    "batch_norm: x {x:?} has {count} of each channel, and a variance is of two at least; take a \
+                     larger batch, or batch_norm_with", count = counted(count, "number"));
             }
         }
     }
@@ -244,7 +243,7 @@ pub static INFO: OpInfo<BatchNorm> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([1, 3])).batch_norm(None, None, 1e-5)),
-            says: "batch_norm: x [1, 3] has 1 numbers of each channel, and a variance is of two at least; take a larger batch, or batch_norm_with",
+            says: "batch_norm: x [1, 3] has 1 number of each channel, and a variance is of two at least; take a larger batch, or batch_norm_with",
         },
         Wrong {
             call: || {

@@ -201,15 +201,15 @@ pub static INFO: OpInfo<Conv2d> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(ones(&[8, 3, 32, 32]).conv2d(&ones(&[16, 4, 3, 3]), None, Conv2dOptions::default())),
-            says: "conv2d: x [8, 3, 32, 32] has 3 channels in 1 groups, but weight [16, 4, 3, 3], which is (O, C/groups, …), takes 4 of each group",
+            says: "conv2d: x [8, 3, 32, 32] has 3 channels in 1 group, but weight [16, 4, 3, 3], which is (O, C/groups, …), takes 4 of each group",
         },
         Wrong {
             call: || drop(ones(&[8, 16, 9, 9]).conv2d(&ones(&[16, 1, 3, 3]), None, Conv2dOptions::default())),
-            says: "conv2d: x [8, 16, 9, 9] has 16 channels in 1 groups, but weight [16, 1, 3, 3], which is (O, C/groups, …), takes 1 of each group; with groups: 16 it would fit",
+            says: "conv2d: x [8, 16, 9, 9] has 16 channels in 1 group, but weight [16, 1, 3, 3], which is (O, C/groups, …), takes 1 of each group; with groups: 16 it would fit",
         },
         Wrong {
             call: || drop(ones(&[8, 3, 9, 9]).conv2d(&ones(&[3, 16, 3, 3]), None, Conv2dOptions::default())),
-            says: "conv2d: x [8, 3, 9, 9] has 3 channels in 1 groups, but weight [3, 16, 3, 3], which is (O, C/groups, …), takes 16 of each group; weight.transpose(0, 1) would fit",
+            says: "conv2d: x [8, 3, 9, 9] has 3 channels in 1 group, but weight [3, 16, 3, 3], which is (O, C/groups, …), takes 16 of each group; weight.transpose(0, 1) would fit",
         },
         Wrong {
             call: || {

@@ -189,7 +189,7 @@ pub static INFO: OpInfo<Einsum> = OpInfo {
         },
         Wrong {
             call: || drop(of("ij->ji", [2, 3], [3, 4])),
-            says: "einsum: \"ij->ji\" names 1 inputs; it takes two, as in \"ij,jk->ik\"",
+            says: "einsum: \"ij->ji\" names 1 input; it takes two, as in \"ij,jk->ik\"",
         },
         Wrong {
             call: || drop(of("i1,1k->ik", [2, 3], [3, 4])),

@@ -108,7 +108,7 @@ pub static INFO: OpInfo<Gather> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 5])).gather(1, &Ids::from([0, 1]))),
-            says: "gather: ids of shape [2] have 1 axes, and a tensor of shape [2, 5] has 2; reshape the ids",
+            says: "gather: ids of shape [2] have 1 axis, and a tensor of shape [2, 5] has 2; reshape the ids",
         },
     ],
     tolerance: Tolerance::Exact,

@@ -12,7 +12,7 @@ use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply};
 use glassbox_tensor::shape::axis_index;
 use glassbox_tensor::simd::{Lanes, Simd, UpdateLanes, math};
-use glassbox_tensor::{Tensor, map_halves, map_n};
+use glassbox_tensor::{Tensor, map_halves, map_n, counted};
 use ndarray::{ArrayD, Axis};
 
 /// y = a·σ(b) with x = (a, b) along `axis`.
@@ -37,12 +37,11 @@ impl Op for Glu {
         let len = x[0].shape()[at];
         assert!(
             len.is_multiple_of(2),
-            "glu: axis {} of {:?} has {len} elements, which are no two halves; make it {} or {}",
+            "glu: axis {} of {:?} has {len}, which are no two halves; make it {} or {}",
             self.axis,
             x[0].shape(),
             len - 1,
-            len + 1
-        );
+            len + 1, len = counted(len, "element"));
         let [a, b] = [0, len / 2].map(|start| x[0].narrow(self.axis, start, len / 2));
         (map_n(&Unit, [&a, &b]), ())
     }

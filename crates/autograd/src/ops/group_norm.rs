@@ -11,7 +11,7 @@ use super::layer_norm::{
 use crate::info::{Derivatives, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply_many};
-use glassbox_tensor::{RowNorm, Tensor};
+use glassbox_tensor::{RowNorm, Tensor, counted};
 
 /// y = (x − m)·r·w + b with m and r of each group of channels, of the inputs x (N, C, …) and, if there are, w (C) and b (C).
 #[derive(Clone, Debug)]
@@ -63,8 +63,7 @@ impl GroupNorm {
         if groups == 0 || !channels.is_multiple_of(groups) {
             let divisors: Vec<usize> = (1..=channels).filter(|d| channels.is_multiple_of(*d)).collect();
             panic!(
-                "group_norm: {groups} groups don't divide the {channels} channels of x {x:?}; use one of {divisors:?}"
-            );
+                "group_norm: {groups} don't divide the {channels} of x {x:?}; use one of {divisors:?}", groups = counted(groups, "group"), channels = counted(channels, "channel"));
         }
         check_eps("group_norm", self.eps);
         for (p, name) in parameters.into_iter().zip(["weight", "bias"]) {

@@ -99,7 +99,7 @@ pub static INFO: OpInfo<IndexAdd> = OpInfo {
                 let [x, src] = [[2, 3], [2, 3]].map(|shape| Var::constant(Tensor::ones(shape)));
                 drop(x.index_add(0, &Ids::from([0, 1, 1]), &src))
             },
-            says: "index_add: 3 ids for axis 0 of shape [2, 3] need a source of shape [3, 3], and it has [2, 3]",
+            says: "index_add: 3 ids for axis 0 of shape [2, 3]: the source should have the shape [3, 3], and it has [2, 3]",
         },
         Wrong {
             call: || {

@@ -13,7 +13,7 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong, ga
 use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::ops::relu;
 use crate::var::{Var, apply};
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 use glassbox_tensor::gemm::{Activation, Epilogue};
 use ndarray::{ArrayD, ArrayView2, Ix2};
 
@@ -116,7 +116,7 @@ fn rows(x: &[usize]) -> usize {
 
 #[track_caller]
 fn check(x: &[usize], w: &[usize], b: Option<&[usize]>) {
-    let &[out, inner] = w else { panic!("linear: weight {w:?} has {} axes; it is (out, in)", w.len()) };
+    let &[out, inner] = w else { panic!("linear: weight {w:?} has {}; it is (out, in)", counted(w.len(), "axis")) };
     let Some(&last) = x.last() else {
         panic!("linear: x has no axes; its last one is the {inner} that weight {w:?} takes")
     };
@@ -191,7 +191,7 @@ pub static INFO: OpInfo<Linear> = OpInfo {
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).linear(&Var::constant(Tensor::ones([3])), None)),
-            says: "linear: weight [3] has 1 axes; it is (out, in)",
+            says: "linear: weight [3] has 1 axis; it is (out, in)",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::scalar(1.0)).linear(&Var::constant(Tensor::ones([5, 4])), None)),

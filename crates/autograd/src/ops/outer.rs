@@ -5,7 +5,7 @@
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 use ndarray::{Axis, IxDyn};
 
 /// y = a·bᵀ.
@@ -25,10 +25,9 @@ impl Op for Outer {
         for (name, x) in [("a", x[0]), ("b", x[1])] {
             assert!(
                 x.rank() == 1,
-                "outer: {name} {:?} has {} axes; it takes two vectors, and einsum(\"ij,k->ijk\", a, b) any tensors",
+                "outer: {name} {:?} has {}; it takes two vectors, and einsum(\"ij,k->ijk\", a, b) any tensors",
                 x.shape(),
-                x.rank()
-            );
+                counted(x.rank(), "axis"));
         }
         (&x[0].unsqueeze(1) * x[1], ()) // (M, 1) · (N) -> (M, N)
     }

@@ -139,7 +139,7 @@ pub static INFO: OpInfo<Pad> = OpInfo {
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([3])).pad(&[(1, 1), (1, 1)], Padding::Edge)),
-            says: "pad: 2 pairs for shape [3], which has 1 axes; give one for each of the last axes",
+            says: "pad: 2 pairs for shape [3], which has 1 axis; give one for each of the last axes",
         },
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).pad(&[(0, 3)], Padding::Reflect)),

@@ -17,7 +17,7 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::step;
 use crate::var::{Var, apply_many};
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 use glassbox_tensor::simd::{Simd, UpdateLanes};
 use ndarray::ArrayD;
 
@@ -79,10 +79,9 @@ fn check(hyper: &RmsPropStep, x: &[&Tensor]) {
     names.push("g");
     assert!(
         x.len() == names.len(),
-        "rmsprop_step: {} tensors where these are expected: {}; ḡ belongs to a centred step, b to momentum",
-        x.len(),
-        names.join(", ")
-    );
+        "rmsprop_step: {} where these are expected: {}; ḡ belongs to a centred step, b to momentum",
+        counted(x.len(), "tensor"),
+        names.join(", "));
     step::check_shapes("rmsprop_step", &names, x);
 }
 

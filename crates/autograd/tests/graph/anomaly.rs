@@ -42,9 +42,9 @@ fn an_infinity_of_two_inputs() {
 
 #[test]
 fn constants_are_looked_at_too_and_inside_a_checkpoint() {
-    assert!(anomaly(|| drop(Var::constant(tensor![-1.0]).ln())).starts_with("ln: 1 of 1 elements"));
+    assert!(anomaly(|| drop(Var::constant(tensor![-1.0]).ln())).starts_with("ln: 1 of 1 element"));
     let x = Var::input(tensor![-1.0]);
-    assert!(anomaly(|| drop(checkpoint(|| x.ln()))).starts_with("ln: 1 of 1 elements"));
+    assert!(anomaly(|| drop(checkpoint(|| x.ln()))).starts_with("ln: 1 of 1 element"));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn an_infinity_on_the_way_back_names_the_line_forward() {
 fn an_infinite_gradient_of_a_finite_value_in_both_kinds_of_sweep() {
     // 1/1e-30 is finite in f32; the gradient −1/x² is not
     let (one, x) = (Var::constant(tensor![1.0]), Var::input(tensor![1e-30]).named("x"));
-    let expected = "div, backward: 1 of 1 elements of the gradient of x [1] is infinite, the first at [0], out of inputs \
+    let expected = "div, backward: 1 of 1 element of the gradient of x [1] is infinite, the first at [0], out of inputs \
                     that are finite: dy [1] (";
     let back = anomaly(|| drop((&one / &x).sum_all().backward()));
     assert!(back.starts_with(expected), "{back}");

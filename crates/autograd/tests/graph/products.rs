@@ -158,7 +158,7 @@ fn a_direction_of_another_shape_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "hvp: 1 inputs and 0 directions u; give one for each input")]
+#[should_panic(expected = "hvp: 1 input and 0 directions u; give one for each input")]
 fn a_missing_direction_is_refused() {
     hvp(|x| x[0].sum_all(), &[&Var::constant(tensor![1.])], &[]);
 }

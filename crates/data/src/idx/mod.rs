@@ -20,6 +20,7 @@
 use crate::error::DataError;
 use crate::files;
 use flate2::{Compression, GzBuilder};
+use glassbox_tensor::counted;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -61,7 +62,11 @@ impl IdxArray {
             (1..=MAX_RANK).contains(&dims.len()) && dims.iter().all(|&d| u32::try_from(d).is_ok()),
             "IdxArray::new: dims {dims:?} cannot be written as IDX: 1 to {MAX_RANK} dimensions below 2^32"
         );
-        assert!(volume(dims) == Some(data.len()), "IdxArray::new: dims {dims:?} do not describe {} values", data.len());
+        assert!(
+            volume(dims) == Some(data.len()),
+            "IdxArray::new: dims {dims:?} do not describe {}",
+            counted(data.len(), "value")
+        );
         IdxArray { dims: dims.to_vec(), data }
     }
 

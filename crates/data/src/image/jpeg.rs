@@ -30,7 +30,7 @@ pub type JpegError = FormatError<JpegProblem>;
 #[non_exhaustive]
 pub enum JpegProblem {
     /// The two bytes that begin every JPEG file are not there.
-    #[error("not a JPEG file")]
+    #[error("not a JPEG file; fetch it again, or save it as JPEG")]
     NotJpeg,
 
     /// The picture is larger than any that is read.

@@ -6,6 +6,8 @@
 //! - [`read_png`], [`write_png`], [`encode_png`], [`decode_png`]: the border to PNG files;
 //! - [`read_jpeg`], [`decode_jpeg`]: the border to JPEG files.
 
+use glassbox_tensor::counted;
+
 mod convert;
 mod grid;
 mod jpeg;
@@ -106,8 +108,8 @@ impl Image {
     pub fn paste(&mut self, other: &Image, x: usize, y: usize) {
         assert!(
             other.channels == self.channels,
-            "Image::paste: {} channels over {}; to_rgb() makes 3 of 1",
-            other.channels,
+            "Image::paste: {} over {}; to_rgb() makes 3 of 1",
+            counted(other.channels, "channel"),
             self.channels
         );
         assert!(

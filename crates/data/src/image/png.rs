@@ -7,6 +7,7 @@ use super::Image;
 use crate::error::DataError;
 use crate::files;
 use crate::idx::DEFLATE_MAX_RATIO;
+use glassbox_tensor::counted;
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 use std::fmt;
 use std::io::Cursor;
@@ -40,7 +41,7 @@ impl fmt::Display for PngError {
 #[non_exhaustive]
 pub enum PngProblem {
     /// The eight bytes of PNG's signature are not there.
-    #[error("not a PNG file")]
+    #[error("not a PNG file; fetch it again, or save it as PNG")]
     NotPng,
 
     /// The file ends before the picture.
@@ -57,7 +58,7 @@ pub enum PngProblem {
     },
 
     /// The picture is larger than the file can hold.
-    #[error("the header says {width} × {height} pixels, which a file of {bytes} bytes cannot hold; fetch it again")]
+    #[error("the header says {width} × {height} pixels, which a file of {bytes} cannot hold; fetch it again", bytes = counted(*bytes, "byte"))]
     Impossible {
         /// Pixels in a row.
         width: u32,

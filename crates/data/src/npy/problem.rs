@@ -1,6 +1,7 @@
 //! What can be wrong with an NPY array, in words.
 
 use super::{MAX_ARRAY_BYTES, MAX_RANK};
+use glassbox_tensor::counted;
 use thiserror::Error;
 
 /// What is wrong with the bytes.
@@ -62,7 +63,7 @@ pub enum NpyProblem {
     },
 
     /// The file ends before its last value.
-    #[error("the file ends after {have} bytes of values of the {want} that its header {shape:?} says; fetch it again")]
+    #[error("the file ends after {} of values of the {want} that its header {shape:?} says; fetch it again", counted(*have, "byte"))]
     Truncated {
         /// The shape in the header.
         shape: Vec<usize>,

@@ -1,6 +1,7 @@
 //! What can be wrong with a CSV file, in words.
 
 use super::{MAX_CELLS, MAX_COLUMNS};
+use glassbox_tensor::counted;
 use thiserror::Error;
 
 /// What is wrong with the bytes.
@@ -33,7 +34,8 @@ pub enum CsvProblem {
 
     /// A line of another length.
     #[error(
-        "line {line} has {found} cells and the first has {expected}; a cell with a separator in it wants quotes around"
+        "line {line} has {} and the first has {expected}; a cell with a separator in it wants quotes around",
+        counted(*found, "cell")
     )]
     Ragged {
         /// The line, counted from 1.

@@ -7,6 +7,7 @@ use crate::output::{print, print_json, table};
 use glassbox_autograd::OpEntry;
 use glassbox_autograd::ops::registry;
 use glassbox_data::names::unknown;
+use glassbox_tensor::counted;
 use glassbox_tensor::simd::Isa;
 use serde_json::{Value, json};
 use std::hint::black_box;
@@ -70,12 +71,12 @@ fn choose(filter: Option<&str>) -> Result<Vec<&'static dyn OpEntry>, Failure> {
 fn heading(peaks: &[(Isa, f64)], isa: Isa, memory: f64) -> String {
     let peaks: Vec<String> = peaks.iter().map(|(i, p)| format!("{} {:.0} GFLOP/s", i.name(), p / 1e9)).collect();
     format!(
-        "{} threads; multiply-add peak: {}; memory: {:.1} GB/s\n\
+        "{}; multiply-add peak: {}; memory: {:.1} GB/s\n\
          A share is of the ceiling that binds: the peak of {}, or what a plain a + k·b reaches on as many bytes.\n\n",
-        rayon::current_num_threads(),
+        counted(rayon::current_num_threads(), "thread"),
         peaks.join(", "),
         memory / 1e9,
-        isa.name(),
+        isa.name()
     )
 }
 

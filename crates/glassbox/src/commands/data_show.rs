@@ -9,6 +9,7 @@ use glassbox_data::sound::{Sound, SoundSplits};
 use glassbox_data::table::{Cells, Column, Table};
 use glassbox_data::text::{Text, Vocabulary};
 use glassbox_data::{DataSplits, Kind, Moments, kind, open, open_recording, open_sound, open_table, open_text};
+use glassbox_tensor::counted;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -86,9 +87,9 @@ fn of_table(data: &Table) -> Summary {
         });
     }
     let text = format!(
-        "a table of {} rows and {} columns\n\n{}",
-        data.rows(),
-        data.columns().len(),
+        "a table of {} and {}\n\n{}",
+        counted(data.rows(), "row"),
+        counted(data.columns().len(), "column"),
         table(&rows, &[false, true, true, true, true, true])
     );
     let json = json!({ "kind": "table", "rows": data.rows(), "columns": columns });
@@ -140,9 +141,9 @@ fn recording(sound: &Sound) -> Summary {
     let values: Moments = sound.samples.iter().map(|&s| f64::from(s)).collect();
     let peak = values.max.max(-values.min);
     let text = format!(
-        "a recording of {:.3} seconds, {} samples at {} in a second\npeak {peak:.4}, root mean square {:.4}\n",
+        "a recording of {:.3} seconds, {} at {} in a second\npeak {peak:.4}, root mean square {:.4}\n",
         sound.seconds(),
-        sound.samples.len(),
+        counted(sound.samples.len(), "sample"),
         sound.rate,
         values.rms(),
     );

@@ -13,7 +13,7 @@ use super::{PRESETS, judge, open_run};
 use crate::failure::Failure;
 use anyhow::Context;
 use glassbox_measure::Scores;
-use glassbox_train::{Claim, Ending, Limits, Metrics, RunConfig, Runner, Show, read_metrics};
+use glassbox_train::{Claim, Ending, Limits, Metrics, RunConfig, Progress, Runner, read_metrics};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -82,7 +82,7 @@ impl Workshop {
         };
         if runner.run_so_far().step < runner.run_so_far().config.horizon() {
             let limits = Limits { interrupt: Some(interrupt), keep: Some(1), ..Limits::default() };
-            if runner.train(&limits, Show::Auto)?.ending == Ending::Interrupted {
+            if runner.train(&limits, &mut Progress::new())?.ending == Ending::Interrupted {
                 return Ok(None);
             }
         }

@@ -1,5 +1,6 @@
 //! What can be wrong with a checkpoint, in sentences that name the file, the tensor and the remedy.
 
+use glassbox_tensor::counted;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -30,8 +31,8 @@ pub enum CheckpointError {
     },
 
     /// A file that is shorter or longer than its header says.
-    #[error("{}: the header describes a file of {expected} bytes, but this one has {found}; it was cut off or \
-             overwritten: copy it or download it again", path.display())]
+    #[error("{}: the header describes a file of {expected}, but this one has {found}; it was cut off or \
+             overwritten: copy it or download it again", path.display(), expected = counted(*expected, "byte"))]
     Length {
         /// The file in question.
         path: PathBuf,

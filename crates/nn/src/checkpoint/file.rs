@@ -3,8 +3,8 @@
 use super::error::CheckpointError;
 use super::half::{widen_bf16, widen_f16};
 use crate::name::nearest;
-use glassbox_tensor::Tensor;
 use glassbox_tensor::shape::MAX_RANK;
+use glassbox_tensor::{Tensor, counted};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, View};
 use std::borrow::Cow;
@@ -48,7 +48,10 @@ impl SafetensorsFile {
         let mut file = File::open(&path).map_err(io)?;
         let found = file.metadata().map_err(io)?.len();
         if found < 8 {
-            return Err(malformed(format!("it has {found} bytes, too few for the length of a header")));
+            return Err(malformed(format!(
+                "it has {found}, too few for the length of a header",
+                found = counted(found, "byte")
+            )));
         }
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(io)?;

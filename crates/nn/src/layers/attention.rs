@@ -6,8 +6,8 @@ use crate::Module;
 use crate::init;
 use crate::param::Param;
 use glassbox_autograd::Var;
-use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
+use glassbox_tensor::{Tensor, counted};
 
 /// What a [`MultiHeadAttention`] is made with beside its sizes.
 ///
@@ -115,7 +115,8 @@ impl MultiHeadAttention {
     pub fn with(dim: usize, heads: usize, options: MultiHeadAttentionOptions, key: Key) -> Self {
         assert!(
             heads > 0 && dim > 0 && dim.is_multiple_of(heads),
-            "MultiHeadAttention: {heads} heads can't share {dim} numbers evenly; make dim a multiple of heads"
+            "MultiHeadAttention: {heads} heads can't share {dim} evenly; make dim a multiple of heads",
+            dim = counted(dim, "number")
         );
         let MultiHeadAttentionOptions { bias, kdim, vdim } = options;
         let (kdim, vdim) = (kdim.unwrap_or(dim), vdim.unwrap_or(dim));

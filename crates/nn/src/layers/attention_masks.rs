@@ -1,7 +1,7 @@
 //! What a query of attention does not see.
 
 use glassbox_autograd::{AttentionOptions, Var};
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 
 /// Which keys a query does not see, and what else is added to its scores.
 ///
@@ -55,7 +55,7 @@ impl AttentionMasks<'_> {
 #[track_caller]
 pub(crate) fn split_heads(x: &Var, heads: usize) -> Var {
     let &[b, t, e] = x.shape() else {
-        panic!("attention: x {:?} has {} axes; it is (B, T, E), the batch first", x.shape(), x.rank())
+        panic!("attention: x {:?} has {}; it is (B, T, E), the batch first", x.shape(), counted(x.rank(), "axis"))
     };
     x.reshape([b, t, heads, e / heads]).permute(&[0, 2, 1, 3])
 }

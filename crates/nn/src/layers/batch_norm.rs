@@ -5,7 +5,7 @@ use crate::Module;
 use crate::context::Context;
 use crate::param::Param;
 use glassbox_autograd::Var;
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 
 /// y = (x − m) / √(v + eps) · w + b, with the mean m and the variance v of each channel over the batch
 ///
@@ -133,6 +133,7 @@ impl BatchNorm {
 pub(super) fn check_channels(layer: &str, x: &[usize], channels: usize) {
     assert!(
         x.len() >= 2 && x[1] == channels,
-        "{layer}: x {x:?} doesn't have the {channels} channels of this layer on axis 1; it is (N, {channels}, …)"
+        "{layer}: x {x:?} doesn't have the {counted_channels} of this layer on axis 1; it is (N, {channels}, …)",
+        counted_channels = counted(channels, "channel")
     );
 }

@@ -3,7 +3,7 @@
 use crate::Module;
 use crate::param::Param;
 use glassbox_autograd::Var;
-use glassbox_tensor::Tensor;
+use glassbox_tensor::{Tensor, counted};
 
 /// y = (x − m) / √(v + eps) · w + b, with the mean m and the variance v of each group of channels of each example
 ///
@@ -50,7 +50,9 @@ impl GroupNorm {
     pub fn new(groups: usize, channels: usize) -> Self {
         assert!(
             groups > 0 && channels.is_multiple_of(groups),
-            "GroupNorm: {groups} groups don't divide {channels} channels; take a divisor, such as all of them, or 1"
+            "GroupNorm: {groups} don't divide {channels}; take a divisor, such as all of them, or 1",
+            groups = counted(groups, "group"),
+            channels = counted(channels, "channel")
         );
         let (weight, bias) = (Param::new(Tensor::ones([channels])), Param::new(Tensor::zeros([channels])));
         Self { weight: Some(weight), bias: Some(bias), groups, eps: 1e-5 }

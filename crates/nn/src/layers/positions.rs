@@ -5,7 +5,7 @@ use crate::init;
 use crate::param::Param;
 use glassbox_autograd::Var;
 use glassbox_tensor::random::Key;
-use glassbox_tensor::{Rotary, RotaryLayout, Tensor};
+use glassbox_tensor::{Rotary, RotaryLayout, Tensor, counted};
 
 /// Sines and cosines of the position p, whose wavelengths grow from 2π to 10000·2π, added to the inputs:
 ///
@@ -205,9 +205,14 @@ fn steps(what: &str, x: &Var, offset: usize, table: &[usize]) -> usize {
     let shape = x.shape();
     let (t, d) = match shape {
         &[_, t, d] => (t, d),
-        _ => panic!("{what}: x {shape:?} has {} axes; it is (B, T, D)", shape.len()),
+        _ => panic!("{what}: x {shape:?} has {}; it is (B, T, D)", counted(shape.len(), "axis")),
     };
-    assert!(d == table[1], "{what}: x {shape:?} has rows of {d} numbers, the table {table:?} of {}", table[1]);
+    assert!(
+        d == table[1],
+        "{what}: x {shape:?} has rows of {d}, the table {table:?} of {}",
+        table[1],
+        d = counted(d, "number")
+    );
     assert!(
         t <= table[0].saturating_sub(offset),
         "{what}: x {shape:?} has positions {offset} to {}, the table only {}; make it longer",

@@ -8,6 +8,7 @@ use crate::module::{Module, Slot, SlotMut};
 use crate::name::Name;
 use crate::param::Param;
 use glassbox_autograd::Var;
+use glassbox_tensor::counted;
 use glassbox_tensor::random::Key;
 
 /// What an [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru) is made with beside its sizes.
@@ -114,7 +115,12 @@ impl Stack {
     #[track_caller]
     pub fn new(what: &str, gates: usize, [inputs, hidden]: [usize; 2], options: RecurrentOptions, key: Key) -> Self {
         let RecurrentOptions { layers, bidirectional, bias, dropout } = options;
-        assert!(hidden > 0 && layers > 0, "{what}: {layers} layers of {hidden} numbers; both are at least 1");
+        assert!(
+            hidden > 0 && layers > 0,
+            "{what}: {layers} of {hidden}; both are at least 1",
+            layers = counted(layers, "layer"),
+            hidden = counted(hidden, "number")
+        );
         let directions = if bidirectional { 2 } else { 1 };
         let weights = (0..layers * directions).map(|i| {
             let (layer, suffix) = (i / directions, if i % directions == 1 { "_reverse" } else { "" });

@@ -5,6 +5,7 @@ use super::attention_masks::{AttentionMasks, split_heads};
 use super::{Linear, RmsNorm, RotaryPositions, SwigluMlp};
 use crate::Module;
 use glassbox_autograd::Var;
+use glassbox_tensor::counted;
 use glassbox_tensor::random::Key;
 
 /// The sizes of a [`TransformerBlock`].
@@ -82,7 +83,8 @@ impl GroupedQueryAttention {
         );
         assert!(
             head_dim.is_multiple_of(2),
-            "GroupedQueryAttention: heads of {head_dim} numbers are no pairs, which rotary positions turn; make it even"
+            "GroupedQueryAttention: heads of {head_dim} are no pairs, which rotary positions turn; make it even",
+            head_dim = counted(head_dim, "number")
         );
         Self {
             q_proj: Linear::without_bias(dim, heads * head_dim, key.fold(0)),

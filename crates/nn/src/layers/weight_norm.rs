@@ -4,6 +4,7 @@ use super::weighted::Weighted;
 use crate::Module;
 use crate::param::Param;
 use glassbox_autograd::Var;
+use glassbox_tensor::counted;
 
 /// The layer L with W = g · v / ‖v‖ for its weight: length and direction are learned apart
 ///
@@ -75,7 +76,8 @@ impl<L: Weighted> WeightNorm<L> {
         let rank = v.value().rank();
         assert!(
             axis.is_none_or(|axis| axis < rank),
-            "WeightNorm: {axis:?} of a weight with {rank} axes; use one below {rank}"
+            "WeightNorm: {axis:?} of a weight with {counted_rank}; use one below {rank}",
+            counted_rank = counted(rank, "axis")
         );
         let axes: Vec<isize> = (0..rank).filter(|a| Some(*a) != axis).map(|a| a as isize).collect();
         let g = Param::new(v.value().norm(2.0, &axes, axis.is_some()));

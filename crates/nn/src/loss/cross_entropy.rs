@@ -2,7 +2,7 @@
 
 use super::Reduction;
 use glassbox_autograd::{self as autograd, Var};
-use glassbox_tensor::{Ids, Tensor};
+use glassbox_tensor::{Ids, Tensor, counted};
 
 /// The options of [`cross_entropy`], by default PyTorch's.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,8 +63,9 @@ pub fn cross_entropy(logits: &Var, ids: &Ids, options: CrossEntropyOptions<'_>, 
     };
     assert!(
         w.shape() == [classes],
-        "cross_entropy: a weight of shape {:?} for {classes} classes; use [{classes}]",
-        w.shape()
+        "cross_entropy: a weight of shape {:?} for {counted_classes}; use [{classes}]",
+        w.shape(),
+        counted_classes = counted(classes, "class")
     );
     let values = w.to_vec();
     let weight_of = |id: &u32| if counts(id) { values[*id as usize] } else { 0.0 };

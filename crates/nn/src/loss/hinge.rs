@@ -2,7 +2,7 @@
 
 use super::{Reduction, assert_same_shape};
 use glassbox_autograd::Var;
-use glassbox_tensor::{Ids, Tensor};
+use glassbox_tensor::{Ids, Tensor, counted};
 
 /// The hinge loss of a binary classifier: scores x against signs t = ±1, both of the shape (B, …).
 ///
@@ -97,7 +97,8 @@ pub fn multi_margin(x: &Var, ids: &Ids, options: MultiMarginOptions<'_>, reducti
             let shape = w.shape();
             assert!(
                 shape == [classes],
-                "multi_margin: a weight of shape {shape:?} for {classes} classes; use [{classes}]"
+                "multi_margin: a weight of shape {shape:?} for {counted_classes}; use [{classes}]",
+                counted_classes = counted(classes, "class")
             );
             &others * &w.index_select(0, ids).unsqueeze(1) // (B, C) × (B, 1) -> (B, C)
         }

@@ -5,7 +5,7 @@ use super::towards::Towards;
 use crate::checkpoint::{CheckpointError, SafetensorsFile, load_safetensors, write_safetensors};
 use crate::module::{Module, Slot, SlotMut};
 use crate::name::Name;
-use glassbox_tensor::{Tensor, map_inplace};
+use glassbox_tensor::{Tensor, counted, map_inplace};
 use std::path::Path;
 
 /// A model whose parameters follow those of another one, which is being trained (Polyak and Juditsky 1992; with a
@@ -91,7 +91,11 @@ impl<M: Module + Clone> Ema<M> {
                 SlotMut::Buffer(_) => slot.set_value(value),
             }
         });
-        assert!(slots == count, "Ema::update: the model has {count} tensors, its average {slots}");
+        assert!(
+            slots == count,
+            "Ema::update: the model has {count}, its average {slots}",
+            count = counted(count, "tensor")
+        );
         let same = pairs.iter().all(|(_, (average, value))| average.shape() == value.shape());
         assert!(same, "Ema::update: the model's parameters have other shapes than its average's");
         in_one_pass(pairs, |(average, value)| map_inplace(&Towards::new(rate), average, [&value]));

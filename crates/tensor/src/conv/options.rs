@@ -1,5 +1,6 @@
 //! What a convolution is told besides its tensors, the shape that it gives, and the sentences for what doesn't fit.
 
+use crate::counted;
 use crate::shape::Dims;
 
 /// Stride, padding, dilation and groups of a convolution over images; all of them 1, and no padding, by default.
@@ -189,10 +190,10 @@ impl Plan<'_> {
         let rank = stride.len() + 2;
         assert!(
             x.len() == rank,
-            "{op}: x {x:?} has {} axes; it is {image}, so give a single one a batch axis with unsqueeze(0)",
-            x.len()
+            "{op}: x {x:?} has {}; it is {image}, so give a single one a batch axis with unsqueeze(0)",
+            counted(x.len(), "axis")
         );
-        assert!(w.len() == rank, "{op}: weight {w:?} has {} axes; it is ({weights}, {kernel})", w.len());
+        assert!(w.len() == rank, "{op}: weight {w:?} has {}; it is ({weights}, {kernel})", counted(w.len(), "axis"));
         for (what, values) in [("stride", stride), ("dilation", dilation), ("kernel", &w[2..])] {
             assert!(!values.contains(&0), "{op}: {what} {values:?} has a 0; the smallest {what} is 1");
         }
@@ -204,8 +205,9 @@ impl Plan<'_> {
         if let Some(bias) = bias {
             assert!(
                 bias == [outputs],
-                "{}: bias {bias:?} does not fit weight {w:?}, which gives {outputs} channels; it is [{outputs}]",
-                self.op
+                "{}: bias {bias:?} does not fit weight {w:?}, which gives {counted_outputs}; it is [{outputs}]",
+                self.op,
+                counted_outputs = counted(outputs, "channel")
             );
         }
     }
@@ -218,11 +220,17 @@ impl Plan<'_> {
         let (channels, outputs) = (x[1], w[0]);
         assert!(
             channels.is_multiple_of(groups),
-            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; groups divide both them and weight's {outputs} outputs"
+            "{op}: {groups} don't divide the {channels} of x {x:?}; groups divide both them and weight's {outputs}",
+            groups = counted(groups, "group"),
+            channels = counted(channels, "channel"),
+            outputs = counted(outputs, "output")
         );
         assert!(
             outputs.is_multiple_of(groups),
-            "{op}: {groups} groups don't divide the {outputs} outputs of weight {w:?}; groups divide both them and x's {channels} channels"
+            "{op}: {groups} don't divide the {outputs} of weight {w:?}; groups divide both them and x's {channels}",
+            groups = counted(groups, "group"),
+            channels = counted(channels, "channel"),
+            outputs = counted(outputs, "output")
         );
         if channels / groups != w[1] {
             let groups_fit = w[1] > 0 && channels > 0 && channels % w[1] == 0 && outputs % (channels / w[1]) == 0;
@@ -234,8 +242,10 @@ impl Plan<'_> {
                 String::new()
             };
             panic!(
-                "{op}: x {x:?} has {channels} channels in {groups} groups, but weight {w:?}, which is (O, C/groups, …), takes {} of each group{way_out}",
-                w[1]
+                "{op}: x {x:?} has {channels} in {groups}, but weight {w:?}, which is (O, C/groups, …), takes {} of each group{way_out}",
+                w[1],
+                groups = counted(groups, "group"),
+                channels = counted(channels, "channel")
             );
         }
         self.check_bias(w, bias, outputs);
@@ -264,13 +274,16 @@ impl Plan<'_> {
         let channels = x[1];
         assert!(
             channels == w[0],
-            "{op}: x {x:?} has {channels} channels, but weight {w:?}, which is (C, O/groups, …), takes {}{}",
+            "{op}: x {x:?} has {channels}, but weight {w:?}, which is (C, O/groups, …), takes {}{}",
             w[0],
-            if channels == w[1] && groups == 1 { "; weight.transpose(0, 1) would fit" } else { "" }
+            if channels == w[1] && groups == 1 { "; weight.transpose(0, 1) would fit" } else { "" },
+            channels = counted(channels, "channel")
         );
         assert!(
             channels.is_multiple_of(groups),
-            "{op}: {groups} groups don't divide the {channels} channels of x {x:?}; without grouping there is 1"
+            "{op}: {groups} don't divide the {channels} of x {x:?}; without grouping there is 1",
+            groups = counted(groups, "group"),
+            channels = counted(channels, "channel")
         );
         let outputs = w[1] * groups;
         self.check_bias(w, bias, outputs);
@@ -350,8 +363,8 @@ pub fn conv_transpose2d_shape(
 pub fn conv2d_weight_shape(x: &[usize], dy: &[usize], kernel: [usize; 2], options: &Conv2dOptions) -> Dims {
     assert!(
         dy.len() == 4,
-        "conv2d_weight: dy {dy:?} has {} axes; it is the gradient of an output (N, O, H′, W′)",
-        dy.len()
+        "conv2d_weight: dy {dy:?} has {}; it is the gradient of an output (N, O, H′, W′)",
+        counted(dy.len(), "axis")
     );
     let channels = x.get(1).map_or(0, |channels| channels / options.groups.max(1));
     let w = Dims::new(&[dy[1], channels, kernel[0], kernel[1]]);

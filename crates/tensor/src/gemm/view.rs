@@ -1,6 +1,7 @@
 //! Matrices as slices with strides: what GEMM reads and writes. No `Tensor` here, so that these kernels can be read,
 //! sanitised and timed alone.
 
+use crate::counted;
 use std::ops::Range;
 
 /// A matrix that is read: element (i, j) is `data[i·row_stride + j·col_stride]`.
@@ -46,8 +47,8 @@ impl<'a> MatRef<'a> {
         let inside = extent(rows, cols, row_stride, col_stride).is_some_and(|reach| reach <= data.len());
         assert!(
             inside,
-            "MatRef: a {rows} × {cols} matrix with strides ({row_stride}, {col_stride}) reaches beyond its {} floats",
-            data.len()
+            "MatRef: a {rows} × {cols} matrix with strides ({row_stride}, {col_stride}) reaches beyond its {}",
+            counted(data.len(), "float")
         );
         MatRef { data, rows, cols, row_stride, col_stride }
     }
@@ -165,10 +166,14 @@ impl<'a> MatMut<'a> {
         let inside = extent(rows, cols, row_stride, 1).is_some_and(|reach| reach <= data.len());
         assert!(
             inside,
-            "MatMut: a {rows} × {cols} matrix with row stride {row_stride} reaches beyond its {} floats",
-            data.len()
+            "MatMut: a {rows} × {cols} matrix with row stride {row_stride} reaches beyond its {}",
+            counted(data.len(), "float")
         );
-        assert!(rows <= 1 || cols <= row_stride, "MatMut: rows overlap: {cols} columns with row stride {row_stride}");
+        assert!(
+            rows <= 1 || cols <= row_stride,
+            "MatMut: rows overlap: {cols} with row stride {row_stride}",
+            cols = counted(cols, "column")
+        );
         MatMut { data, rows, cols, row_stride }
     }
 

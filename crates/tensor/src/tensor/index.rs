@@ -1,6 +1,7 @@
 //! `x.index((1, .., 2..5))`: an entry or a range of each axis.
 
 use super::Tensor;
+use crate::counted;
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 /// What is taken of one axis: an entry, and the axis vanishes; or a range. Made from `3`, `2..5`, `2..`, `..5`, `..`,
@@ -88,7 +89,8 @@ impl Picked {
         let (given, rank) = (picks.len(), shape.len());
         assert!(
             given <= rank,
-            "index: {given} picks for shape {shape:?}, which has {rank} axes; pick once for each axis"
+            "index: {given} picks for shape {shape:?}, which has {rank}; pick once for each axis",
+            rank = counted(rank, "axis")
         );
         let mut picked = Picked { ranges: Vec::new(), shape: Vec::new() };
         for (axis, &dim) in shape.iter().enumerate() {

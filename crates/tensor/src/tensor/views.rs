@@ -1,6 +1,7 @@
 //! Views: the same memory under another shape, by arithmetic on shape and strides alone.
 
 use super::Tensor;
+use crate::counted;
 use crate::shape::{Dims, axis_index, broadcast, chunk_lengths, new_axis_index, numel, split_starts};
 
 impl Tensor {
@@ -29,8 +30,9 @@ impl Tensor {
         let (have, want) = (self.numel(), numel(shape));
         assert!(
             have == want,
-            "reshape: {:?} has {have} elements, but {shape:?} has {want}; a new shape holds as many",
-            self.shape()
+            "reshape: {:?} has {have}, but {shape:?} has {want}; a new shape holds as many",
+            self.shape(),
+            have = counted(have, "element")
         );
         let shape = Dims::new(shape);
         match self.strides_as(&shape) {
@@ -133,8 +135,9 @@ impl Tensor {
         let fits = start.checked_add(len).is_some_and(|end| end <= dim);
         assert!(
             fits,
-            "narrow: {len} entries from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
-            self.shape()
+            "narrow: {len} from {start} on axis {axis} of shape {:?}, which has {dim}; start + len is {dim} at most",
+            self.shape(),
+            len = counted(len, "entry")
         );
         let mut view = self.clone();
         view.shape[at] = len;
@@ -199,7 +202,12 @@ impl Tensor {
     pub fn squeeze(&self, axis: isize) -> Tensor {
         let at = axis_index("squeeze", axis, self.rank());
         let dim = self.shape[at];
-        assert!(dim == 1, "squeeze: axis {axis} of shape {:?} has {dim} entries, not one; select one", self.shape());
+        assert!(
+            dim == 1,
+            "squeeze: axis {axis} of shape {:?} has {dim}, not one; select one",
+            self.shape(),
+            dim = counted(dim, "entry")
+        );
         Tensor { shape: self.shape.without(at), strides: self.strides.without(at), ..self.clone() }
     }
 

@@ -54,7 +54,7 @@ fn a_run_that_is_killed_goes_on_from_its_last_checkpoint() {
     start(&whole, &[]).train(&until(12), &mut ()).unwrap();
     // The loss of step 9 stops the run: its last checkpoint is that of step 5, its metrics go to step 8.
     let error = start(&killed, &["nan_at=9"]).train(&until(12), &mut ()).unwrap_err();
-    assert!(error.to_string().starts_with("step 9: loss is NaN because of ln: 1 of 1 elements"), "{error}");
+    assert!(error.to_string().starts_with("step 9: loss is NaN because of ln: 1 of 1 element"), "{error}");
     assert!(error.to_string().contains("mean.rs:") && error.to_string().contains("nothing of this step was saved"));
     assert!(!error.is_mistake());
     assert_eq!((timeless(&killed).len(), Trained::open(&killed, &[&MEAN]).unwrap().step), (8, 5));
