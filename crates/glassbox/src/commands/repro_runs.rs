@@ -13,7 +13,7 @@ use super::{PRESETS, judge, open_run};
 use crate::failure::Failure;
 use anyhow::Context;
 use glassbox_measure::Scores;
-use glassbox_train::{Claim, Ending, Limits, Metrics, RunConfig, Progress, Runner, read_metrics};
+use glassbox_train::{Claim, Ending, Limits, Metrics, Progress, RunConfig, Runner, read_metrics};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

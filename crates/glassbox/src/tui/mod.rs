@@ -19,7 +19,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{EnterAlternateScreen, enable_raw_mode};
 use ratatui::{DefaultTerminal, Terminal};
 use state::State;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -116,13 +116,7 @@ impl Drop for Tui {
     fn drop(&mut self) {
         // Whatever else goes wrong with the terminal now, there is nobody to tell.
         let _ = self.close();
-<<<<<<< HEAD
         self.warnings.iter().for_each(|warning| note(warning));
-=======
-        for warning in &self.warnings {
-            let _ = writeln!(io::stderr(), "{warning}");
-        }
->>>>>>> c9dd7c6 (One axis, two axes: a number in a sentence agrees with its noun)
     }
 }
 

@@ -1,6 +1,5 @@
 //! `glassbox repro`: what can be asked, and what it leaves alone. The numbers themselves are `.ci/run`'s, in release.
 
-use crate::bad_input::refused;
 use crate::place::{Place, stdout};
 use serde_json::Value;
 
@@ -21,24 +20,4 @@ fn the_list_names_every_result_with_its_seeds_and_the_fast_ones_are_some_of_them
     assert_eq!(text.lines().count(), all.len());
     assert!(all.iter().all(|result| text.contains(result["name"].as_str().unwrap())), "{text}");
     assert!(place.everything().is_empty(), "a list makes nothing");
-}
-
-#[test]
-fn a_result_that_there_is_not() {
-    refused(&Place::new(), "repro vea-mlp", &["no result \"vea-mlp\"", "did you mean vae-mlp?"]);
-    refused(&Place::new(), "repro vae-mlp --fast", &["can't go together", "leave one of them out"]);
-}
-
-#[test]
-fn a_page_that_somebody_else_wrote_is_not_written_over() {
-    let place = Place::new();
-    place.write("book/repro.md", "# My own\n");
-    refused(&place, "repro vae-mlp --out book", &["book/repro.md: exists and was not written by", "--out"]);
-}
-
-#[test]
-fn a_work_folder_with_something_else_in_it_is_refused() {
-    let place = Place::new();
-    place.write("home/letter.txt", "dear");
-    refused(&place, "repro vae-mlp --work home", &["--work home: has something in it", "name another folder"]);
 }
