@@ -1,1 +1,3 @@
 //! The benches of the workspace: `benches/` by criterion, `examples/` for tables and comparisons.
+
+pub mod served;

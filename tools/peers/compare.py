@@ -1,20 +1,25 @@
 #!/usr/bin/env python3
 """Our engine against what a user would run instead: the same work, interleaved round by round on one machine.
 
-    python compare.py [--threads 1 2] [--sizes 512 1024] [--rounds 25] [--out FILE.md] [--venv FOLDER]
+    python compare.py [--threads 1 2] [--only TEXT…] [--rounds 25] [--out FILE.md] [--json FILE] [--venv FOLDER]
 
-Three servers speak the protocol of rounds.py: ours (the example `serve_rounds` of the package glassbox-benches, which
-also serves the crates `gemm` and `matrixmultiply`), and PyTorch's sgemm.py and train_step.py. In every round each
-contestant of a row is timed once, in turning order, so that a slow spell of a shared machine meets all of them. A row
-is the median over the rounds of the paired ratio (the peer's time / our time: above 1 we are faster) with an interval
-that holds the true median with at least 95% confidence, whatever the distribution (order statistics).
+Servers speak the protocol of rounds.py: ours (the example `serve_rounds` of the package glassbox-benches, which also serves
+the crates `gemm` and `matrixmultiply`), PyTorch's kernels.py and OpenBLAS's openblas.py. rows.py says what is timed. In
+every round each contestant of a row is timed once, in turning order, so that a slow spell of a shared machine meets all of
+them. A ratio is the median over the rounds of the paired ratio (the peer's time / our time: above 1 we are faster) with an
+interval that holds the true median with at least 95% confidence, whatever the distribution (order statistics).
 
-A name that a server does not know is left out, with a line that says so. Where PyTorch is missing, a virtual
-environment with it is made once in --venv.
+The floor of a row is the larger of its FLOPs over the measured peak and its bytes over the measured bandwidth of their mix, both
+measured by our server with the same threads; `of floor` is the floor over our time. A target counts as reached at the lower of
+the ratio that is aimed at (0.98 for 1.0) and 88% of the floor.
+
+Where PyTorch is missing, a virtual environment with it is made once in --venv. --only keeps the rows whose group or name
+contains one of the texts.
 """
 
 import argparse
 import importlib.util
+import json
 import math
 import os
 import pathlib
@@ -22,6 +27,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import rows
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -137,26 +144,65 @@ class Bystanders:
         return max(0.0, now - self.before) / (time.perf_counter() - self.start) / os.cpu_count()
 
 
-def flops(name):
-    kind, _, size = name.partition(":")
-    if kind != "sgemm":
-        return None
-    d = [int(p) for p in size.split("x")]
-    return 2 * math.prod(d * 3 if len(d) == 1 else d)
+def verdict(row, ratio, share, peak_share, seconds):
+    """"yes" or "no", by what the row aims at; an empty text where nothing is aimed at."""
+    if row.seconds is not None:
+        return "yes" if seconds <= row.seconds else "no"
+    reached = []
+    if row.target is not None:
+        at_least = 0.98 if row.target == 1.0 else row.target
+        reached.append(ratio >= at_least or (share is not None and share >= 0.88))
+    if row.of_bandwidth is not None:
+        fast_enough = share is not None and share >= row.of_bandwidth
+        # "or": the norms; "and": what must be as fast as the peers as well
+        reached = [any(reached) or fast_enough] if row.target not in (None, 1.0) else [*reached, fast_enough]
+    if row.of_peak is not None:
+        reached.append(peak_share is not None and peak_share >= row.of_peak)
+    return "" if not reached else "yes" if all(reached) else "no"
 
 
-def speed(seconds, work):
-    return f"{work / seconds / 1e9:.1f} GFLOP/s" if work else f"{seconds * 1e3:.3f} ms"
+def aims(row):
+    """What a row aims at, in words."""
+    words = [] if row.target is None else [f"≥ {row.target:g}"]
+    if row.of_bandwidth is not None:
+        words.append(f"{row.of_bandwidth:.0%} of bandwidth")
+    if row.of_peak is not None:
+        words.append(f"{row.of_peak:.0%} of peak")
+    if row.seconds is not None:
+        words.append(f"≤ {row.seconds * 1e6:g} µs")
+    joint = " or " if row.target not in (None, 1.0) else ", "
+    return joint.join(words)
 
 
-def rows(threads, name, times):
-    mine = times.get("ours", [])
-    for label, theirs in times.items():
-        if label == "ours":
-            continue
-        low, mid, high = median_interval([p / o for p, o in zip(theirs, mine)])
-        yield (name, threads, label, speed(statistics.median(mine), flops(name)),
-               speed(statistics.median(theirs), flops(name)), f"{mid:.3f}", f"{low:.3f} to {high:.3f}")
+def seconds_text(seconds):
+    for unit, scale in (("s", 1), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * scale >= 1:
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds * 1e9:.3g} ns"
+
+
+def rate(row, seconds):
+    flops, read, written = rows.cost(row.name)
+    bound_by_bytes = read + written > 0 and flops < 16 * (read + written)
+    if flops and not bound_by_bytes:
+        return f"{flops / seconds / 1e9:.1f} GFLOP/s"
+    return f"{(read + written) / seconds / 1e9:.1f} GB/s" if read + written else ""
+
+
+def measured(row, threads, times, floor, peak):
+    """One line of the table, as a dictionary."""
+    mine = times["ours"]
+    ours = statistics.median(mine)
+    ratios = {label: median_interval([p / o for p, o in zip(theirs, mine)])
+              for label, theirs in times.items() if label != "ours"}
+    best = min(ratios, key=lambda label: ratios[label][1])
+    share = floor / ours if floor else None
+    peak_share = rows.cost(row.name)[0] / ours / peak if peak else None
+    low, mid, high = ratios[best]
+    return {"name": row.name, "threads": threads, "ours": ours, "rate": rate(row, ours), "best": best,
+            "best_seconds": statistics.median(times[best]), "ratio": mid, "low": low, "high": high,
+            "others": {label: r[1] for label, r in ratios.items() if label != best}, "floor": floor, "share": share,
+            "aim": aims(row), "reached": verdict(row, mid, share, peak_share, ours), "samples": times}
 
 
 def processor():
@@ -167,57 +213,84 @@ def processor():
         return "an unnamed processor"
 
 
-def markdown(table, rounds, torch_version, shares):
+def markdown(groups, rounds, versions, shares, peaks):
     used = ", ".join("unknown" if s is None else f"{s:.0%}" for s in shares)
-    head = ("work", "threads", "peer", "ours", "peer's", "peer's time / ours", "95% interval")
-    lines = ["# Our engine and its peers", "",
-             f"{processor()}, {os.cpu_count()} cores; PyTorch {torch_version}; medians of {rounds} interleaved rounds of",
-             "about 30 ms each. Above 1 we are faster. Processes other than the contestants used this share of the cores",
-             f"meanwhile, for each number of threads: {used}. Made by `tools/peers/compare.py`.", "",
-             "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in table]) + "\n"
+    peak = ", ".join(f"{p / 1e9:.0f} GFLOP/s" if p else "unknown" for p in peaks)
+    lines = [f"{processor()}, {os.cpu_count()} cores; {versions}; medians of {rounds} interleaved rounds of about 30 ms each. Above 1",
+             f"we are faster. FMA peak for each number of threads: {peak}. Processes other than the contestants used this share",
+             f"of the cores meanwhile: {used}. Made by `tools/peers/compare.py`.", ""]
+    head = ("work", "threads", "ours", "rate", "of floor", "best peer", "its time / ours", "95% interval", "other peers", "aim", "reached")
+    for group, table in groups.items():
+        if not table:
+            continue
+        lines += [f"## {group[0].upper()}{group[1:]}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+        for m in table:
+            share = "" if m["share"] is None else f"{m['share']:.0%}"
+            others = ", ".join(f"{label} {ratio:.2f}" for label, ratio in m["others"].items())
+            cells = (f"`{m['name']}`", m["threads"], seconds_text(m["ours"]), m["rate"], share, m["best"], f"{m['ratio']:.3f}",
+                     f"{m['low']:.3f} to {m['high']:.3f}", others, m["aim"], m["reached"])
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--sizes", nargs="+", default=["512", "1024"], help="N for squares, or MxNxK")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--out", type=pathlib.Path, help="write the table there, as Markdown")
+    parser.add_argument("--json", type=pathlib.Path, help="write all samples there")
     parser.add_argument("--venv", type=pathlib.Path, default=ROOT / "target" / "peers-venv")
     parser.add_argument("--ours", default=OURS, help="command of our server; the number of threads is added to it")
-    parser.add_argument("--eager", action="store_true", help="leave torch.compile out: it takes a minute to compile")
+    parser.add_argument("--eager", action="store_true", help="leave torch.compile out: it takes seconds for each row")
     args = parser.parse_args()
     if args.rounds < 15:
         parser.error("--rounds: at least 15, or the interval says little")
+    chosen = {group: [row for row in table if any(text in group or text in row.name for text in args.only)]
+              for group, table in rows.GROUPS.items()}
+    if not any(chosen.values()):
+        parser.error(f"--only: no row contains {' or '.join(map(repr, args.only))}")
 
     python = python_with_torch(args.venv.absolute())
-    version = subprocess.run([python, "-c", "import torch; print(torch.__version__)"],
-                             check=True, capture_output=True, text=True).stdout.strip()
-    table, shares = [], []
+    versions = subprocess.run([python, "-c", "import torch, numpy; print('PyTorch', torch.__version__, '; NumPy', numpy.__version__)"],
+                              check=True, capture_output=True, text=True).stdout.strip().replace(" ;", ";")
+    tables, shares, peaks = {group: [] for group in chosen}, [], []
     for threads in args.threads:
         ours = Server("ours", [*args.ours.split(), str(threads)])
-        products = Server("PyTorch", [python, str(HERE / "sgemm.py"), str(threads), "--serve"])
-        step = Server("PyTorch", [python, str(HERE / "train_step.py"), str(threads), "--serve",
-                                  *(["--eager"] if args.eager else [])])
-        for server in (ours, products, step):
+        torch = Server("PyTorch", [python, str(HERE / "kernels.py"), str(threads), *(["--eager"] if args.eager else [])])
+        servers = {"ours": ours, "gemm": ours, "matrixmultiply": ours, "PyTorch": torch}
+        if any("OpenBLAS" in row.peers for table in chosen.values() for row in table):
+            servers["OpenBLAS"] = Server("OpenBLAS", [python, str(HERE / "openblas.py"), str(threads)])
+        processes = list({id(server): server for server in servers.values()}.values())
+        for server in processes:
             server.wait_until_ready()
-        bystanders = Bystanders((ours, products, step))
-        for size in args.sizes:
-            name = f"sgemm:{size}"
-            peers = [("gemm", ours, f"gemm:{size}"), ("matrixmultiply", ours, f"matrixmultiply:{size}"),
-                     ("PyTorch", products, name)]
-            table += rows(threads, name, contest((ours, name), peers, args.rounds))
-        table += rows(threads, "vae_step", contest((ours, "vae_step"), [("PyTorch", step, "vae_step")], args.rounds))
+        unit = ours.round("floor:1000000000:0:0")  # a GFLOP
+        peaks.append(1e9 / unit if unit else None)
+        bystanders = Bystanders(processes)
+        for group, table in chosen.items():
+            for row in table:
+                peers = [(label, servers[label], f"{label}/{row.name}" if servers[label] is ours else row.name)
+                         for label in row.peers]
+                times = contest((ours, row.name), peers, args.rounds)
+                if not times:
+                    continue
+                floor = ours.round("floor:{}:{}:{}".format(*rows.cost(row.name)))
+                line = measured(row, threads, times, floor, peaks[-1])
+                tables[group].append(line)
+                print(f"{row.name} ({threads}): {seconds_text(line['ours'])}, {line['ratio']:.3f} of {line['best']}, "
+                      f"floor {line['share'] or 0:.0%} {line['reached']}", file=sys.stderr, flush=True)
         shares.append(bystanders.share())
-        for server in (ours, products, step):
+        for server in processes:
             server.close()
-    text = markdown(table, args.rounds, version, shares)
+    text = markdown(tables, args.rounds, versions, shares, peaks)
     print(text)
+    if args.json:
+        args.json.write_text(json.dumps({"processor": processor(), "rounds": args.rounds, "versions": versions, "groups": tables}))
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(text)
-    if not table:
+    if not any(tables.values()):
         sys.exit("nothing was compared")
 
 
