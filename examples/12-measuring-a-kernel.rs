@@ -6,7 +6,7 @@
 //!
 //! cargo run --release -p glassbox-benches --example 12-measuring-a-kernel
 
-use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, blocked, naive, packed, sgemm};
+use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, blocked, naive, packed, product};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::simd::{Isa, Kernel, Lanes, Simd};
 use glassbox_tensor::{Tensor, assert_close, map_n};
@@ -100,9 +100,13 @@ fn measure() {
     let mut times = Vec::new();
     let mut results: Vec<Vec<f32>> = Vec::new();
     type Rung = fn(MatRef<'_>, MatRef<'_>, MatMut<'_>, &Epilogue<'_>);
-    let fastest: Rung = |a, b, c, epilogue| sgemm(Isa::current(), a, b, c, epilogue);
-    let rungs =
-        [("naive", naive::sgemm as Rung), ("blocked", blocked::sgemm), ("packed", packed::sgemm), ("SIMD", fastest)];
+    let fastest: Rung = |a, b, c, epilogue| product(Isa::current(), a, b, c, epilogue);
+    let rungs = [
+        ("naive", naive::product as Rung),
+        ("blocked", blocked::product),
+        ("packed", packed::product),
+        ("SIMD", fastest),
+    ];
     for (name, rung) in rungs {
         let mut c = vec![0.0; m * m];
         let seconds = median(|| rung(a, b, MatMut::row_major(&mut c, m, m), &Epilogue::default()));

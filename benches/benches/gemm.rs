@@ -24,16 +24,16 @@ fn squares(criterion: &mut Criterion) {
         };
         if n <= 256 {
             // Beyond, they only spend time.
-            bench("1-naive", &mut |c| naive::sgemm(a, b, MatMut::row_major(c, n, n), &epilogue));
+            bench("1-naive", &mut |c| naive::product(a, b, MatMut::row_major(c, n, n), &epilogue));
         }
-        bench("2-blocked", &mut |c| blocked::sgemm(a, b, MatMut::row_major(c, n, n), &epilogue));
-        bench("3-packed", &mut |c| packed::sgemm(a, b, MatMut::row_major(c, n, n), &epilogue));
+        bench("2-blocked", &mut |c| blocked::product(a, b, MatMut::row_major(c, n, n), &epilogue));
+        bench("3-packed", &mut |c| packed::product(a, b, MatMut::row_major(c, n, n), &epilogue));
         for isa in Isa::available() {
             let name = format!("4-simd-{}", isa.name());
-            bench(&name, &mut |c| simd::sgemm(isa, a, b, MatMut::row_major(c, n, n), &epilogue));
+            bench(&name, &mut |c| simd::product(isa, a, b, MatMut::row_major(c, n, n), &epilogue));
         }
         let isa = Isa::current();
-        bench("5-parallel", &mut |c| parallel::sgemm(isa, a, b, MatMut::row_major(c, n, n), &epilogue));
+        bench("5-parallel", &mut |c| parallel::product(isa, a, b, MatMut::row_major(c, n, n), &epilogue));
         bench("peer-matrixmultiply", &mut |c| {
             let (a, b, c, row) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), n as isize);
             // SAFETY: three row-major buffers of n·n floats.

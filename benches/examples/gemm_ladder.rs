@@ -41,7 +41,7 @@ fn contestants(threads: usize, size: usize) -> Vec<(String, Run<'static>)> {
     if threads == 1 && size <= 512 * 512 * 512 {
         type Rung = fn(MatRef<'_>, MatRef<'_>, MatMut<'_>, &Epilogue<'_>);
         for (name, rung) in
-            [("1 naive", naive::sgemm as Rung), ("2 blocked", blocked::sgemm), ("3 packed", packed::sgemm)]
+            [("1 naive", naive::product as Rung), ("2 blocked", blocked::product), ("3 packed", packed::product)]
         {
             let run = move |a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32]| {
                 rung(a, b, MatMut::row_major(c, a.rows(), b.cols()), &epilogue)
@@ -52,7 +52,7 @@ fn contestants(threads: usize, size: usize) -> Vec<(String, Run<'static>)> {
     if threads == 1 {
         for isa in Isa::available() {
             let run = move |a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32]| {
-                simd::sgemm(isa, a, b, MatMut::row_major(c, a.rows(), b.cols()), &epilogue)
+                simd::product(isa, a, b, MatMut::row_major(c, a.rows(), b.cols()), &epilogue)
             };
             list.push((format!("4 {}", isa.name()), Box::new(run)));
         }
@@ -60,7 +60,7 @@ fn contestants(threads: usize, size: usize) -> Vec<(String, Run<'static>)> {
     let isa = Isa::current();
     list.push((
         format!("5 {}", isa.name()),
-        Box::new(move |a, b, c| parallel::sgemm(isa, a, b, MatMut::row_major(c, a.rows(), b.cols()), &epilogue)),
+        Box::new(move |a, b, c| parallel::product(isa, a, b, MatMut::row_major(c, a.rows(), b.cols()), &epilogue)),
     ));
     list.push(("matrixmult.".into(), Box::new(matrixmultiply_sgemm)));
     list.push(("gemm".into(), Box::new(move |a, b, c| gemm_sgemm(threads, a, b, c))));

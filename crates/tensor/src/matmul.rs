@@ -1,7 +1,7 @@
 //! `matmul`: shapes and batches, on top of the GEMM ladder.
 
 use crate::counted;
-use crate::gemm::{Epilogue, MatMut, MatRef, sgemm, sgemm_batch};
+use crate::gemm::{Epilogue, MatMut, MatRef, product, sgemm_batch};
 use crate::shape::{Dims, broadcast, numel};
 use crate::simd::Isa;
 use crate::tensor::Tensor;
@@ -48,7 +48,7 @@ impl Tensor {
         );
         assert!(
             !epilogue.accumulate,
-            "matmul: the product is a new tensor, there is nothing to accumulate into; use sgemm"
+            "matmul: the product is a new tensor, there is nothing to accumulate into; use gemm::product"
         );
         let batch = &shape[..shape.len() - 2];
         let (m, n, k) = (shape[batch.len()], shape[batch.len() + 1], self.shape()[self.rank() - 1]);
@@ -57,7 +57,7 @@ impl Tensor {
         if rhs.rank() == 2 && self.rank() > 2 && self.is_contiguous() {
             let rows = numel(batch) * m;
             let a = MatRef::new(self.memory(), rows, k, k, 1);
-            sgemm(Isa::current(), a, matrix(rhs, &[], 0), MatMut::new(out.make_mut(), rows, n, n), epilogue);
+            product(Isa::current(), a, matrix(rhs, &[], 0), MatMut::new(out.make_mut(), rows, n, n), epilogue);
             return out;
         }
         let isa = Isa::current();

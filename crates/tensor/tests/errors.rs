@@ -318,7 +318,7 @@ fn an_epilogue_must_fit_the_product() {
     refuses("matmul: the bias has 3 elements, the product [2, 5] has 5 columns", || {
         x(&[2, 4]).matmul_with(&x(&[4, 5]), &Epilogue { bias: Some(bias), activation, ..Epilogue::default() })
     });
-    refuses("matmul: the product is a new tensor, there is nothing to accumulate into; use sgemm", || {
+    refuses("matmul: the product is a new tensor, there is nothing to accumulate into; use gemm::product", || {
         x(&[2, 4]).matmul_with(&x(&[4, 5]), &Epilogue { accumulate: true, ..Epilogue::default() })
     });
 }

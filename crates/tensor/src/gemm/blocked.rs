@@ -22,14 +22,14 @@ const NB: usize = 128;
 /// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, blocked};
 /// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
 /// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
-/// blocked::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// blocked::product(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
 /// assert_eq!(c, [17., 39.]);
 /// ```
 ///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]
-pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+pub fn product(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     let (n, k) = (c.cols(), a.cols());
     if !epilogue.accumulate {

@@ -6,12 +6,12 @@
 //! | 2 | [`blocked`] | loops in an order that caches and the compiler's vectoriser like | 26 |
 //! | 3 | [`packed`] | operands copied into panels, a tile of C in registers | 46 |
 //! | 4 | [`simd`] | a micro-kernel for each instruction set, blocks sized by the caches | 48, 134, 265 |
-//! | 5 | [`parallel`] | tiles handed out to threads; small and skinny shapes without needless copies; this is [`sgemm`] | 256, 488 |
+//! | 5 | [`parallel`] | tiles handed out to threads; small and skinny shapes without needless copies; this is [`product`](product()) | 256, 488 |
 //!
 //! The figures are for 512 squares on an AMD Zen 5 core (rung 4: scalar, AVX2, AVX-512; rung 5: one and two threads), whose
 //! AVX-512 units do 287 GFLOP/s at most; `cargo run --release -p glassbox-benches --example gemm_ladder` prints yours.
 //!
-//! [`sgemm_batch`] does many products of one shape. The parts: `view.rs` the operands, `blocking.rs` sizes, `pack.rs` panels,
+//! [`sgemm`] has BLAS's arguments, [`sgemm_batch`] does many products of one shape. The parts: `view.rs` the operands, `blocking.rs` sizes, `pack.rs` panels,
 //! `tile.rs` the micro-kernel, `row.rs` a matrix times a vector, `part.rs` packing and rectangles, `meeting.rs` threads, `scratch.rs` memory.
 //! Convolution (`crate::conv`) is built from the same parts: B is then an image seen through a window.
 //!
@@ -31,18 +31,19 @@
 //! Algorithms*, §3.5); one more rounding for each of accumulate and bias. NaN and infinity go where IEEE 754 sends them.
 //!
 //! ```
-//! use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, sgemm};
+//! use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, product};
 //! use glassbox_tensor::simd::Isa;
 //!
 //! let a = [1.0, 2.0, 3.0, 4.0]; // 2 × 2
 //! let b = [1.0, 0.0, 1.0, 0.0, 1.0, 1.0]; // 2 × 3
 //! let mut c = [f32::NAN; 6]; // never read
 //! let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 3));
-//! sgemm(Isa::current(), a, b, MatMut::row_major(&mut c, 2, 3), &Epilogue::default());
+//! product(Isa::current(), a, b, MatMut::row_major(&mut c, 2, 3), &Epilogue::default());
 //! assert_eq!(c, [1.0, 2.0, 3.0, 3.0, 4.0, 7.0]);
 //! ```
 
 mod batch;
+mod blas;
 pub mod blocked;
 mod blocking;
 mod meeting;
@@ -62,8 +63,9 @@ mod tile;
 mod view;
 
 pub use batch::sgemm_batch;
+pub use blas::sgemm;
 pub use blocking::block_depth;
-pub use parallel::sgemm;
+pub use parallel::product;
 pub use view::{MatMut, MatRef};
 
 // What attention and convolution are built from, too.
@@ -79,12 +81,12 @@ pub(crate) use tile::{LINE, Source, Through, Tile, prefetch, tile_fn};
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.
 ///
 /// ```
-/// use glassbox_tensor::gemm::{Activation, Epilogue, MatMut, MatRef, sgemm};
+/// use glassbox_tensor::gemm::{Activation, Epilogue, MatMut, MatRef, product};
 /// use glassbox_tensor::simd::Isa;
 /// let (a, b, mut c) = ([1., 2.], [3., 4., 5., 6.], [0.; 2]);
 /// let (a, b) = (MatRef::row_major(&a, 1, 2), MatRef::row_major(&b, 2, 2)); // A·B = (13 16)
 /// let layer = Epilogue { bias: Some(&[-20., 1.]), activation: Activation::Relu, ..Epilogue::default() };
-/// sgemm(Isa::current(), a, b, MatMut::row_major(&mut c, 1, 2), &layer);
+/// product(Isa::current(), a, b, MatMut::row_major(&mut c, 1, 2), &layer);
 /// assert_eq!(c, [0., 17.]); // the bias first, then the activation
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,18 +137,18 @@ impl Epilogue<'_> {
 #[track_caller]
 fn check(a: &MatRef<'_>, b: &MatRef<'_>, c: &MatMut<'_>, epilogue: &Epilogue<'_>) {
     let (m, k, n) = (a.rows(), a.cols(), b.cols());
-    assert!(k == b.rows(), "sgemm: inner dimensions differ: [{m}, {k}] × [{}, {n}]", b.rows());
+    assert!(k == b.rows(), "gemm: inner dimensions differ: [{m}, {k}] × [{}, {n}]", b.rows());
     assert!(
         c.rows() == m && c.cols() == n,
-        "sgemm: the product of [{m}, {k}] and [{k}, {n}] does not fit into [{}, {}]",
+        "gemm: the product of [{m}, {k}] and [{k}, {n}] does not fit into [{}, {}]",
         c.rows(),
         c.cols()
     );
     if let Some(bias) = epilogue.bias {
-        assert!(bias.len() == n, "sgemm: {} entries of bias for {n} columns", bias.len());
+        assert!(bias.len() == n, "gemm: {} entries of bias for {n} columns", bias.len());
     }
     if let Some(bias) = epilogue.row_bias {
-        assert!(bias.len() == m, "sgemm: {} entries of bias for {m} rows", bias.len());
-        assert!(epilogue.bias.is_none(), "sgemm: a bias for rows and one for columns; add one of them to the product");
+        assert!(bias.len() == m, "gemm: {} entries of bias for {m} rows", bias.len());
+        assert!(epilogue.bias.is_none(), "gemm: a bias for rows and one for columns; add one of them to the product");
     }
 }

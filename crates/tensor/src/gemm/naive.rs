@@ -12,14 +12,14 @@ use super::{Epilogue, MatMut, MatRef, check};
 /// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, naive};
 /// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
 /// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
-/// naive::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// naive::product(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
 /// assert_eq!(c, [17., 39.]);
 /// ```
 ///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]
-pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+pub fn product(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     for i in 0..c.rows() {
         for j in 0..c.cols() {

@@ -30,14 +30,14 @@ const NC: usize = 2048;
 /// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, packed};
 /// let (a, b, mut c) = ([1., 2., 3., 4.], [5., 6.], [0.; 2]);
 /// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
-/// packed::sgemm(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+/// packed::product(a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
 /// assert_eq!(c, [17., 39.]);
 /// ```
 ///
 /// # Panics
 /// When shapes don't fit together.
 #[track_caller]
-pub fn sgemm(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+pub fn product(a: MatRef<'_>, b: MatRef<'_>, mut c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     let (m, n, k) = (c.rows(), c.cols(), a.cols());
     let mut packed_a = vec![0.0; MC.min(m).next_multiple_of(MR) * KC.min(k)];

@@ -38,19 +38,19 @@ const BLOCKS_AT_ONCE: usize = 4;
 /// 5. Below a threshold of work (`serial_threshold`) everything stays on the calling thread.
 ///
 /// ```
-/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, sgemm};
+/// use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, product};
 /// use glassbox_tensor::simd::Isa;
 /// let (x, mut gram) = ([1., 2., 3., 4.], [100.; 4]);
 /// let x = MatRef::row_major(&x, 2, 2);
 /// let add = Epilogue { accumulate: true, ..Epilogue::default() };
-/// sgemm(Isa::current(), x.t(), x, MatMut::row_major(&mut gram, 2, 2), &add); // += Xᵀ·X
+/// product(Isa::current(), x.t(), x, MatMut::row_major(&mut gram, 2, 2), &add); // += Xᵀ·X
 /// assert_eq!(gram, [110., 114., 114., 120.]);
 /// ```
 ///
 /// # Panics
 /// When shapes don't fit together, or this machine lacks `isa`.
 #[track_caller]
-pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+pub fn product(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     // A single row or column waits for memory, so it is worth a second thread earlier.
     let work = c.rows().saturating_mul(c.cols()).saturating_mul(a.cols());

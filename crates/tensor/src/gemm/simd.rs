@@ -25,7 +25,7 @@ use crate::simd::{Isa, Kernel, Simd};
 /// let (a, b) = (MatRef::row_major(&a, 2, 2), MatRef::row_major(&b, 2, 1));
 /// for isa in Isa::available() {
 ///     let mut c = [0.; 2];
-///     simd::sgemm(isa, a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
+///     simd::product(isa, a, b, MatMut::row_major(&mut c, 2, 1), &Epilogue::default()); // (2, 2) × (2, 1) -> (2, 1)
 ///     assert_eq!(c, [17., 39.]); // whole numbers are exact on every instruction set
 /// }
 /// ```
@@ -33,7 +33,7 @@ use crate::simd::{Isa, Kernel, Simd};
 /// # Panics
 /// When shapes don't fit together, or this machine lacks `isa`.
 #[track_caller]
-pub fn sgemm(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
+pub fn product(isa: Isa, a: MatRef<'_>, b: MatRef<'_>, c: MatMut<'_>, epilogue: &Epilogue<'_>) {
     check(&a, &b, &c, epilogue);
     isa.dispatch(Serial { a, b, c, epilogue });
 }

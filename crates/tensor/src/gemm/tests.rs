@@ -86,13 +86,13 @@ pub(super) type Rung = Box<dyn Fn(MatRef<'_>, MatRef<'_>, MatMut<'_>, &Epilogue<
 
 pub(super) fn rungs() -> Vec<(String, Rung)> {
     let mut all: Vec<(String, Rung)> = vec![
-        ("naive".into(), Box::new(naive::sgemm)),
-        ("blocked".into(), Box::new(blocked::sgemm)),
-        ("packed".into(), Box::new(packed::sgemm)),
+        ("naive".into(), Box::new(naive::product)),
+        ("blocked".into(), Box::new(blocked::product)),
+        ("packed".into(), Box::new(packed::product)),
     ];
     for isa in Isa::available() {
-        all.push((format!("simd {}", isa.name()), Box::new(move |a, b, c, e| simd::sgemm(isa, a, b, c, e))));
-        all.push((format!("parallel {}", isa.name()), Box::new(move |a, b, c, e| parallel::sgemm(isa, a, b, c, e))));
+        all.push((format!("simd {}", isa.name()), Box::new(move |a, b, c, e| simd::product(isa, a, b, c, e))));
+        all.push((format!("parallel {}", isa.name()), Box::new(move |a, b, c, e| parallel::product(isa, a, b, c, e))));
     }
     all
 }
@@ -232,7 +232,7 @@ pub(super) fn matrixmultiply(a: &[f32], b: &[f32], c: &mut [f32], [m, n, k]: [us
 
 /// The bits of the top rung.
 fn bits(case: &Case, isa: Isa) -> Vec<u32> {
-    let rung: Rung = Box::new(move |a, b, c, e| parallel::sgemm(isa, a, b, c, e));
+    let rung: Rung = Box::new(move |a, b, c, e| parallel::product(isa, a, b, c, e));
     run(case, &rung).into_iter().map(f32::to_bits).collect()
 }
 
@@ -243,7 +243,7 @@ fn bits_do_not_depend_on_threads() {
         for (m, n, k) in cases {
             for layouts in [(0, 0), (1, 1)] {
                 let case = Case { layouts, bias: true, accumulate: m == 200, ..Case::plain(m, n, k) };
-                let serial: Rung = Box::new(move |a, b, c, e| simd::sgemm(isa, a, b, c, e));
+                let serial: Rung = Box::new(move |a, b, c, e| simd::product(isa, a, b, c, e));
                 let serial: Vec<u32> = run(&case, &serial).into_iter().map(f32::to_bits).collect();
                 for threads in [1, 2, 3, 7] {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -262,7 +262,7 @@ fn bits_do_not_depend_on_layout_and_alignment() {
             let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
             let product = |a: MatRef<'_>, b: MatRef<'_>| {
                 let mut c = vec![f32::NAN; m * n];
-                parallel::sgemm(isa, a, b, MatMut::row_major(&mut c, m, n), &Epilogue::default());
+                parallel::product(isa, a, b, MatMut::row_major(&mut c, m, n), &Epilogue::default());
                 c
             };
             let (a, b) = (MatRef::row_major(&a, m, k), MatRef::row_major(&b, k, n));
@@ -297,7 +297,7 @@ fn a_row_does_not_depend_on_how_many_others_there_are() {
             let product = |rows: usize| {
                 let mut c = vec![f32::NAN; rows * n];
                 let a = a.view().block(m - rows, 0, rows, k);
-                parallel::sgemm(isa, a, b.view(), MatMut::row_major(&mut c, rows, n), &Epilogue::default());
+                parallel::product(isa, a, b.view(), MatMut::row_major(&mut c, rows, n), &Epilogue::default());
                 c
             };
             let all = product(m);
@@ -343,7 +343,7 @@ fn a_batch_is_its_products_one_by_one() {
         let mut expected = vec![f32::NAN; count * m * n];
         for p in 0..count {
             let c = MatMut::row_major(&mut expected[p * m * n..][..m * n], m, n);
-            simd::sgemm(isa, a_of(p), b_of(p), c, &Epilogue::default());
+            simd::product(isa, a_of(p), b_of(p), c, &Epilogue::default());
         }
         for threshold in [0, 160, usize::MAX / 64] {
             let mut c = vec![f32::NAN; count * m * n];
@@ -354,11 +354,11 @@ fn a_batch_is_its_products_one_by_one() {
 }
 
 #[test]
-#[should_panic(expected = "sgemm: inner dimensions differ: [2, 3] × [4, 2]")]
+#[should_panic(expected = "gemm: inner dimensions differ: [2, 3] × [4, 2]")]
 fn inner_dimensions_must_agree() {
     let (data, mut c) = ([0.0; 8], [0.0; 4]);
     let (a, b) = (MatRef::row_major(&data, 2, 3), MatRef::row_major(&data, 4, 2));
-    super::sgemm(Isa::Scalar, a, b, MatMut::row_major(&mut c, 2, 2), &Epilogue::default());
+    super::product(Isa::Scalar, a, b, MatMut::row_major(&mut c, 2, 2), &Epilogue::default());
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct MatRef<'a> {
 }
 
 /// How many floats a view reaches over: one more than the offset of its last element.
-fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
+pub(super) fn extent(rows: usize, cols: usize, row_stride: usize, col_stride: usize) -> Option<usize> {
     if rows == 0 || cols == 0 {
         return Some(0);
     }

@@ -210,9 +210,9 @@ fn check_bits(full: &Full, whole: &[f32], corner: Corner, name: &str, answer: &[
 /// The two rungs whose bits are specified, on each instruction set; the parallel one with even the smallest product
 /// handed out.
 fn specified(isa: Isa) -> [(String, Rung); 2] {
-    let parallel: Rung = Box::new(move |a, b, c, e| with_serial_threshold(0, || parallel::sgemm(isa, a, b, c, e)));
+    let parallel: Rung = Box::new(move |a, b, c, e| with_serial_threshold(0, || parallel::product(isa, a, b, c, e)));
     [
-        (format!("simd {}", isa.name()), Box::new(move |a, b, c, e| simd::sgemm(isa, a, b, c, e))),
+        (format!("simd {}", isa.name()), Box::new(move |a, b, c, e| simd::product(isa, a, b, c, e))),
         (format!("parallel {}", isa.name()), parallel),
     ]
 }

@@ -103,7 +103,7 @@ fn another_library_is_within_the_theorem_too() {
     });
     let full = Full::new(65, 97, 130, |_| 1.0);
     let depths = [0, 1, 20, 130];
-    let ours = |isa: Isa| -> Rung { Box::new(move |a, b, c, e| parallel::sgemm(isa, a, b, c, e)) };
+    let ours = |isa: Isa| -> Rung { Box::new(move |a, b, c, e| parallel::product(isa, a, b, c, e)) };
     for exact in full.exact(&depths) {
         for (m, n) in [(1, 1), (1, 97), (65, 1), (8, 8), (33, 20), (65, 97)] {
             let corner = Corner::of(m, n, exact.k);
