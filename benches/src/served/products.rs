@@ -2,7 +2,7 @@
 
 use super::{Work, sizes};
 use glassbox_tensor::Tensor;
-use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, sgemm, sgemm_batch};
+use glassbox_tensor::gemm::{Epilogue, MatMut, MatRef, product, sgemm_batch};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::simd::Isa;
 use std::hint::black_box;
@@ -49,7 +49,7 @@ pub(super) fn work(parts: &[&str], threads: usize) -> Option<Work> {
     Some(match contestant {
         "ours" if count == 1 => Box::new(move || {
             let (a, b) = (a_lies.view(&a, m, k), b_lies.view(&b, k, n));
-            sgemm(Isa::current(), a, b, MatMut::row_major(&mut c, m, n), &Epilogue::default());
+            product(Isa::current(), a, b, MatMut::row_major(&mut c, m, n), &Epilogue::default());
             black_box(&mut c);
         }),
         "ours" => Box::new(move || {
