@@ -1,5 +1,6 @@
 //! The registry's entries behind one type: what tests, benches, the book and `explain` ask of any operation.
 
+use crate::gradients::Gradients;
 use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, UNIT, Wrong};
 use crate::op::{Density, Op};
 use crate::var::{Var, apply_many};
@@ -64,6 +65,18 @@ pub struct Drawn {
 }
 
 impl Drawn {
+    /// A sample with inputs drawn from `key`: for sizes other than an entry's own.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Drawn, Input, Sample, ops::matmul::MatMul};
+    /// use glassbox_tensor::random::Key;
+    /// let drawn = Drawn::new(Sample::new(MatMul, [Input::new([3, 4]), Input::new([4, 5])]), Key::new(0));
+    /// assert_eq!((drawn.run().shape(), drawn.cost().flops), (&[3, 5][..], 2 * 3 * 4 * 5));
+    /// ```
+    pub fn new<O: Op>(sample: Sample<O>, key: Key) -> Drawn {
+        Drawn { op: Box::new(Erased(sample.op)), x: values(&sample.inputs, key) }
+    }
+
     /// The value.
     ///
     /// ```
@@ -135,8 +148,35 @@ pub struct Timed {
     pub cost: Cost,
     /// Computes the value.
     pub forward: Box<dyn Fn() -> Tensor>,
-    /// Computes the value and all gradients of Σ y; `None` when there is no gradient.
-    pub forward_backward: Option<Box<dyn Fn()>>,
+    /// Computes the value and all gradients of Σ y, in the order of the inputs; `None` when there is no gradient.
+    pub forward_backward: Option<Box<dyn Fn() -> Gradients>>,
+}
+
+impl Timed {
+    /// An operation on given inputs, with the gradients of all of them if it has any.
+    ///
+    /// ```
+    /// use glassbox_autograd::{Drawn, Input, Sample, Timed, ops::square::Square};
+    /// use glassbox_tensor::random::Key;
+    /// let drawn = Drawn::new(Sample::new(Square, [Input::new([2, 3])]), Key::new(0));
+    /// let dx = &drawn.x[0] * &glassbox_tensor::tensor![2.0];
+    /// let timed = Timed::new(drawn, true);
+    /// let grads = (timed.forward_backward.unwrap())();
+    /// assert_eq!(grads.iter().next().unwrap().1, &dx);
+    /// ```
+    pub fn new(drawn: Drawn, differentiable: bool) -> Timed {
+        let drawn = Rc::new(drawn);
+        let shapes = drawn.x.iter().map(|x| x.shape().to_vec()).collect();
+        let forward_backward = differentiable.then(|| -> Box<dyn Fn() -> Gradients> {
+            let drawn = drawn.clone();
+            Box::new(move || {
+                let leaves: Vec<Var> = drawn.x.iter().map(|x| Var::input(x.clone())).collect();
+                drawn.op.apply(&leaves.iter().collect::<Vec<_>>()).sum_all().backward()
+            })
+        });
+        let cost = drawn.cost();
+        Timed { shapes, cost, forward: Box::new(move || drawn.run()), forward_backward }
+    }
 }
 
 impl dyn OpEntry + '_ {
@@ -203,18 +243,7 @@ impl dyn OpEntry + '_ {
     /// assert_eq!((timed.forward)().shape(), timed.shapes[0]);
     /// ```
     pub fn timed(&self) -> Timed {
-        let drawn = Rc::new(self.standard(Key::new(0)));
-        let shapes = drawn.x.iter().map(|x| x.shape().to_vec()).collect();
-        let differentiable = !matches!(self.derivatives(), Derivatives::Never(_));
-        let forward_backward = differentiable.then(|| -> Box<dyn Fn()> {
-            let drawn = drawn.clone();
-            Box::new(move || {
-                let leaves: Vec<Var> = drawn.x.iter().map(|x| Var::input(x.clone())).collect();
-                drop(drawn.op.apply(&leaves.iter().collect::<Vec<_>>()).sum_all().backward());
-            })
-        });
-        let cost = drawn.cost();
-        Timed { shapes, cost, forward: Box::new(move || drawn.run()), forward_backward }
+        Timed::new(self.standard(Key::new(0)), !matches!(self.derivatives(), Derivatives::Never(_)))
     }
 }
 
@@ -262,15 +291,11 @@ impl<O: Op> OpEntry for OpInfo<O> {
         self.wrong
     }
     fn sample(&self, draw: &mut Draw, key: Key) -> Drawn {
-        drawn((self.sample)(draw), key)
+        Drawn::new((self.sample)(draw), key)
     }
     fn standard(&self, key: Key) -> Drawn {
-        drawn((self.standard)(&mut Draw::new([64, 64, 64])), key)
+        Drawn::new((self.standard)(&mut Draw::new([64, 64, 64])), key)
     }
-}
-
-fn drawn<O: Op>(sample: Sample<O>, key: Key) -> Drawn {
-    Drawn { op: Box::new(Erased(sample.op)), x: values(&sample.inputs, key) }
 }
 
 fn values(inputs: &[Input], key: Key) -> Vec<Tensor> {

@@ -1,9 +1,10 @@
 //! What can be asked for: the commands and their flags. [`crate::parse`] reads them.
 
-use crate::values::{checkpoints, minutes, pictures, seed, steps, threads};
+use crate::values::{checkpoints, isa, label, minutes, pictures, seed, steps, threads};
 use crate::words::{data_sets, presets, subjects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use glassbox_tensor::simd::Isa;
 use std::path::PathBuf;
 
 /// The whole command line.
@@ -38,7 +39,7 @@ pub enum Command {
     Report(Report),
     /// Explain an operation or a preset: formula, shapes, parameters, FLOPs, the graph
     Explain(Explain),
-    /// Time every operation, against what this machine can do at best
+    /// Time every operation and kernel, against what this machine can do at best
     Bench(Bench),
     /// List the data sets, show what one holds, or check that it is whole
     #[command(subcommand, subcommand_required = true, arg_required_else_help = false)]
@@ -198,15 +199,49 @@ pub enum Picture {
 
 /// `glassbox bench`
 #[derive(Args)]
+#[command(after_help = "Kernels and their sizes, with D for a whole number; what is in brackets may be left out:\n\
+    \x20 gemm=N or MxNxK[:tn]           C = A·B, (M, K) × (K, N); :tn, :nt, :tt where A, B or both lie transposed\n\
+    \x20 batch=BxMxNxK[:tn]             B products of such matrices\n\
+    \x20 matvec=MxK                     one row times a transposed matrix, as a layer does when a model writes text\n\
+    \x20 conv2d=BxCxHxW/OxKxK[/sD/pD]   stride and padding\n\
+    \x20 conv_transpose2d=…             likewise\n\
+    \x20 conv1d=BxCxT/OxK[/dD]          causal, with a dilation\n\
+    \x20 attention=BxHxTxD[/full]       causal unless full\n\
+    \x20 softmax=RxC, layer_norm=RxC    along rows\n\n\
+    For example:  glassbox bench softmax gelu\n\
+    \x20             glassbox bench --sizes gemm=512,128x400x784:nt --threads 1\n\
+    \x20             glassbox bench --save before    and later    glassbox bench --compare bench-before.json bench-after.json")]
 pub struct Bench {
-    /// Only operations with this in their names
-    pub filter: Option<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
+    /// Only operations and kernels with one of these in their names [default: all]
+    pub filter: Vec<String>,
+    /// Measure a kernel at these sizes instead of its usual ones, and without FILTER nothing else: gemm=512,128x400x784
+    #[arg(long, value_name = "KERNEL=SIZE,…")]
+    pub sizes: Vec<String>,
     /// Threads to compute with [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
+    /// The instruction set to compute with [default: the widest that this machine has, or GLASSBOX_ISA]
+    #[arg(long, value_name = "NAME", value_parser = isa)]
+    pub isa: Option<Isa>,
+    /// Empty the caches before each sample, which is then a single call
+    #[arg(long)]
+    pub cold: bool,
+    /// Print one JSON document, with every sample
+    #[arg(long)]
+    pub json: bool,
+    /// Also write that document to bench-NAME.json here, to compare with later
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    pub save: Option<String>,
+    /// Also draw the roofline with each operation as a point
+    #[arg(long, value_name = "FILE.svg")]
+    pub svg: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
+    /// Measure nothing, and say what changed between two saved documents beyond the noise
+    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"],
+          conflicts_with_all = ["filter", "sizes", "threads", "isa", "cold", "save", "svg", "force"])]
+    pub compare: Vec<PathBuf>,
 }
 
 /// `glassbox repro`

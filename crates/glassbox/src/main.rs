@@ -9,7 +9,6 @@
 mod cli;
 mod commands;
 mod failure;
-mod machine;
 mod out_file;
 mod output;
 mod parse;

@@ -17,6 +17,8 @@ pub struct Written {
 pub const PICTURE: Written = Written { what: "a PNG picture", extension: "png" };
 /// A report.
 pub const PAGE: Written = Written { what: "a page", extension: "html" };
+/// A roofline.
+pub const DRAWING: Written = Written { what: "an SVG drawing", extension: "svg" };
 /// Metrics.
 pub const TABLE: Written = Written { what: "a table", extension: "csv" };
 

@@ -66,6 +66,14 @@ fn sentence(error: &clap::Error, arguments: &[OsString]) -> String {
         ErrorKind::MissingRequiredArgument if flag == "--out" => {
             "--force replaces what --out names; give --out too, or leave --force out".into()
         }
+        ErrorKind::WrongNumberOfValues => {
+            let number = |kind| match error.get(kind) {
+                Some(ContextValue::Number(n)) => *n,
+                _ => 0,
+            };
+            let (wanted, got) = (number(ContextKind::ExpectedNumValues), number(ContextKind::ActualNumValues));
+            format!("{flag} takes {wanted} values, and got {got}; {HELP}")
+        }
         ErrorKind::TooManyValues => format!("{flag} takes no value, and got {value:?}"),
         ErrorKind::MissingRequiredArgument => {
             let program = Cli::command();

@@ -1,5 +1,7 @@
 //! Values of flags: what is a number of steps, of minutes, a seed. Each says what is right if the text isn't.
 
+use glassbox_tensor::simd::Isa;
+
 /// TOML's integers, in which a run's configuration keeps the seed and the steps, are those of 64 bits with a sign.
 const MOST_TOML: u64 = i64::MAX as u64;
 /// More threads than this are a typing mistake; each costs a stack.
@@ -20,6 +22,28 @@ pub fn minutes(text: &str) -> Result<f64, String> {
 /// `--threads`
 pub fn threads(text: &str) -> Result<usize, String> {
     whole(text, 1, MOST_THREADS).map(|n| n as usize)
+}
+
+/// `--isa`
+pub fn isa(text: &str) -> Result<Isa, String> {
+    let available = Isa::available();
+    let names: Vec<&str> = available.iter().map(|isa| isa.name()).collect();
+    let found = available.iter().find(|isa| isa.name() == text);
+    found.copied().ok_or_else(|| match Isa::ALL.iter().any(|isa| isa.name() == text) {
+        true => format!("this machine lacks it; it has {}", names.join(", ")),
+        false => format!("this machine has {}", names.join(", ")),
+    })
+}
+
+/// `--save`
+pub fn label(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match !text.is_empty() && text.len() <= 100 && text.chars().all(fits) {
+        true => Ok(text.to_string()),
+        false => {
+            Err("give letters, digits and -_. only, such as before; the file is called bench-before.json".to_string())
+        }
+    }
 }
 
 /// `--keep`

@@ -114,12 +114,14 @@
 //! | `normalize/`, `pool.rs`, `resample.rs`, `runs.rs`, `scan.rs`, … | a kernel each |
 //! | `random/` | numbers as functions of (key, position) |
 //! | `parallel.rs` | who does what |
+//! | `ceiling/` | what this machine could do at best, measured |
 //!
 //! **Mistakes.** A wrong shape is a mistake in the program: the operation panics at the caller's line, with one sentence
 //! that names the operation, the shapes and the way out.
 
 mod attention;
 mod buffer;
+pub mod ceiling;
 mod conv;
 mod convert;
 mod copy;

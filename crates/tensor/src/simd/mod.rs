@@ -182,6 +182,20 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `out` is valid for writing `LANES` floats.
     unsafe fn store_ptr(self, out: *mut f32, x: Self::F);
+    /// Writes the lanes to `out` past the caches, where the processor can: what is written once and not read soon then costs
+    /// no reading of the line that it replaces, and displaces nothing. A plain store on the scalar and the NEON token.
+    ///
+    /// # Safety
+    /// `out` is valid for writing `LANES` floats and lies at a multiple of a vector's size. Before anyone, this thread too,
+    /// touches what was written, this thread calls [`stream_end`](Self::stream_end).
+    #[inline(always)]
+    unsafe fn stream_ptr(self, out: *mut f32, x: Self::F) {
+        // SAFETY: the caller promises more than `store_ptr` asks for.
+        unsafe { self.store_ptr(out, x) }
+    }
+    /// Waits until all that this thread has streamed can be seen, by itself and by others.
+    #[inline(always)]
+    fn stream_end(self) {}
 
     /// Transposes the `LANES` × `LANES` matrix whose rows are `rows`, in registers.
     ///

@@ -111,6 +111,17 @@ impl Simd for Avx512 {
         // SAFETY: the caller promises LANES writable floats; the token proves the instruction.
         unsafe { _mm512_storeu_ps(out, x.0) }
     }
+    #[inline(always)]
+    unsafe fn stream_ptr(self, out: *mut f32, x: F32x16) {
+        // SAFETY: the caller promises LANES writable floats at a multiple of the vector's size, and to call `stream_end`; the
+        // token proves the instruction.
+        unsafe { _mm512_stream_ps(out, x.0) }
+    }
+    #[inline(always)]
+    fn stream_end(self) {
+        // SAFETY: every x86-64 has the instruction.
+        unsafe { _mm_sfence() }
+    }
 
     #[inline(always)]
     fn load_part(self, x: &[f32]) -> F32x16 {
