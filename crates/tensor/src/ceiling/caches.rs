@@ -89,6 +89,11 @@ pub fn level_of(bytes: usize, threads: usize) -> Option<usize> {
     caches().iter().find(|cache| bytes <= cache.reach(threads)).map(|cache| cache.level)
 }
 
+/// Whether so many bytes fill the largest cache, so that what an operation writes is gone from there when somebody asks for it.
+pub(crate) fn beyond_caches(bytes: usize) -> bool {
+    bytes >= caches().last().map_or(0, |cache| cache.bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,8 @@ const STRIP: usize = 8;
 
 /// What the units of one band have in common.
 struct Band {
+    /// How many images a unit has.
+    images: usize,
     ranges: [Range<usize>; 2],
     layout: Layout,
     /// Whether the copy holds all channels; otherwise each block of k has one of its own.
@@ -23,7 +25,7 @@ struct Band {
     parts: Vec<Part>,
 }
 
-/// A view's part of a band.
+/// A view's part of a band, of each image.
 struct Part {
     y: Range<usize>,
     x: Range<usize>,
@@ -64,9 +66,10 @@ impl Ask<'_> {
 
 impl<S: Simd> Job<'_, S> {
     /// What the units of a band need.
-    fn band(&self, ranges: [Range<usize>; 2]) -> Band {
+    fn band(&self, images: usize, ranges: [Range<usize>; 2]) -> Band {
         let Correlation { rows, channels, .. } = *self.problem;
         let layout = self.problem.layout(&ranges[0], &ranges[1]);
+        let apart = [layout.pitch(), channels * layout.plane()];
         let part = |view: &View<'_>| {
             let clip = |range: &Range<usize>, out: usize| range.start.min(out)..range.end.min(out);
             let (y, x) = (clip(&ranges[0], view.rows.axis.out), clip(&ranges[1], view.cols.axis.out));
@@ -74,69 +77,84 @@ impl<S: Simd> Job<'_, S> {
             // One output of one channel: few multiply-adds for each element, so there is nothing to keep in a tile.
             let columns = if rows == 1 && channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1 && !x.is_empty()
             {
-                moves(0..y.len() * x.len(), x.len(), layout.pitch(), S::LANES, &mut vectors);
+                moves(0..images * y.len() * x.len(), [y.len(), x.len()], apart, S::LANES, &mut vectors);
                 Columns::default()
             } else {
-                Columns::new([y.len(), x.len()], rows, layout.pitch(), self.shape)
+                Columns::new(images, [y.len(), x.len()], rows, apart, self.shape)
             };
             Part { y, x, columns, vectors }
         };
         let parts = self.views.iter().map(part).collect();
-        Band { ranges, all_channels: channels * layout.plane() <= COPY, layout, parts }
+        Band { images, ranges, all_channels: channels * layout.plane() <= COPY, layout, parts }
     }
 
     /// Some units.
     pub fn task(&self, t: usize) {
-        let Correlation { groups, rows, channels, ref phases, out: [height, width], x, .. } = *self.problem;
+        let Correlation { groups, channels, ref phases, x, .. } = *self.problem;
         let image = channels * phases[0][0].axis.image * phases[1][0].axis.image;
         let mut band: Option<Band> = None;
         for unit in t * self.cut.together..self.cut.units.min((t + 1) * self.cut.together) {
-            let (of, ranges) = self.cut.unit(unit);
-            if band.as_ref().is_none_or(|band| band.ranges != ranges) {
-                band = Some(self.band(ranges));
+            let (images, group, ranges) = self.cut.unit(unit);
+            if band.as_ref().is_none_or(|band| band.ranges != ranges || band.images != images.len()) {
+                band = Some(self.band(images.len(), ranges));
             }
             let band = band.as_ref().expect("made above");
             // With images in one piece, the next one is likely to be copied next.
-            let next = if self.cut.whole() { x.get((of + 1) * image..(of + 2) * image).unwrap_or(&[]) } else { &[] };
+            let at = |n: usize| (n * groups + group) * image;
+            let next =
+                if self.cut.whole() { x.get(at(images.end)..at(images.end) + image).unwrap_or(&[]) } else { &[] };
             let panels = self.views.iter().zip(&band.parts);
             let panels: usize = panels.map(|(view, part)| k_blocks(view.k).count() * part.columns.panels.len()).sum();
             let ask = Ask { image: next, share: next.len().div_ceil(panels.max(1)).next_multiple_of(LINE), at: 0 };
-            self.unit(band, of % groups, &x[of * image..][..image], of * rows * height * width, ask);
+            self.unit(band, group, images, ask);
         }
     }
 
-    /// A band of one image in one group, in all phases; its channels of y begin at `start`.
-    fn unit(&self, band: &Band, group: usize, image: &[f32], start: usize, mut ask: Ask<'_>) {
-        let Correlation { rows, channels, out: [height, width], .. } = *self.problem;
+    /// A band of some images in one group, in all phases.
+    fn unit(&self, band: &Band, group: usize, images: Range<usize>, mut ask: Ask<'_>) {
+        let Correlation { groups, rows, channels, ref phases, out: [height, width], x, .. } = *self.problem;
+        let pixels = phases[0][0].axis.image * phases[1][0].axis.image;
+        let image = |n: usize| &x[(n * groups + group) * channels * pixels..][..channels * pixels];
+        // The group's channels of y begin here, in the unit's first image.
+        let start = (images.start * groups + group) * rows * height * width;
         let copied = if band.all_channels { channels } else { self.most_channels() };
-        let copy_len = copied * band.layout.plane() + SLACK;
-        // The phases of a transpose are computed one after the other, and then put between each other.
-        let direct = self.views.len() == 1 && self.views[0].rows.step == 1 && self.views[0].cols.step == 1;
-        let sizes: Vec<usize> = band.parts.iter().map(|p| if direct { 0 } else { rows * p.outputs() }).collect();
+        let each = copied * band.layout.plane();
+        let copy_len = images.len() * each + SLACK;
+        // The phases of a transpose are computed one after the other, and then put between each other; the outputs of several
+        // images stand side by side, too, until they go to their images.
+        let direct =
+            images.len() == 1 && self.views.len() == 1 && self.views[0].rows.step == 1 && self.views[0].cols.step == 1;
+        let size = |part: &Part| if direct { 0 } else { rows * images.len() * part.outputs() };
         let strip_len = if band.parts.iter().all(|p| p.columns.in_place) { 0 } else { self.strip_len() };
-        with_scratch(copy_len + strip_len + sizes.iter().sum::<usize>(), |scratch| {
+        with_scratch(copy_len + strip_len + band.parts.iter().map(size).sum::<usize>(), |scratch| {
             let (copy, scratch) = scratch.split_at_mut(copy_len);
             let (strip, mut scratch) = scratch.split_at_mut(strip_len);
             if band.all_channels {
-                band.layout.fill(self.s, image, channels, copy);
+                for (at, n) in images.clone().enumerate() {
+                    // What a vector writes beyond a copy belongs to the next one, which is written after it, or to the slack.
+                    band.layout.fill(self.s, image(n), channels, &mut copy[at * each..][..each + SLACK]);
+                }
             }
             let mut done = Vec::new();
-            for ((view, part), &size) in self.views.iter().zip(&band.parts).zip(&sizes) {
-                let (c, rest) = scratch.split_at_mut(size);
+            for (view, part) in self.views.iter().zip(&band.parts) {
+                let (c, rest) = scratch.split_at_mut(size(part));
                 scratch = rest;
                 let to = if direct {
                     let place = start + part.y.start * width + part.x.start;
                     To { c: self.y.0.wrapping_add(place), stride: height * width }
                 } else {
-                    To { c: c.as_mut_ptr(), stride: part.outputs() }
+                    To { c: c.as_mut_ptr(), stride: images.len() * part.outputs() }
                 };
                 if part.outputs() > 0 {
-                    self.part(band, view, part, group, image, (copy, strip), to, &mut ask);
+                    self.part(band, view, part, group, image(images.start), (copy, strip), to, &mut ask);
                 }
                 done.push(&*c);
             }
             if !direct {
-                self.s.enter(Merge { job: self, band, done: &done, start });
+                for at in 0..images.len() {
+                    let start = start + at * groups * rows * height * width;
+                    self.s.enter(Merge { job: self, band, done: &done, at, start });
+                }
             }
         });
     }
@@ -173,7 +191,7 @@ impl<S: Simd> Job<'_, S> {
         to: To,
         ask: &mut Ask<'_>,
     ) {
-        let rows = self.problem.rows;
+        let (rows, apart) = (self.problem.rows, [band.layout.pitch(), self.problem.channels * band.layout.plane()]);
         let bias = self.problem.bias.map(|bias| &bias[group * rows..][..rows]);
         let pixels = view.rows.axis.image * view.cols.axis.image;
         let mut places = Vec::new();
@@ -189,7 +207,7 @@ impl<S: Simd> Job<'_, S> {
                 // row in this band, and this task's alone.
                 let (weights, out) = unsafe {
                     let weights: &[f32] = self.packed.slice(self.place(view, group, &block, 0), block.len());
-                    (weights, std::slice::from_raw_parts_mut(to.c, part.outputs()))
+                    (weights, std::slice::from_raw_parts_mut(to.c, band.images * part.outputs()))
                 };
                 super::depthwise::single(self.s, copy, &places, weights, &part.vectors, bias.map(|bias| bias[0]), out);
                 continue;
@@ -204,7 +222,7 @@ impl<S: Simd> Job<'_, S> {
                     for (slot, panel) in strip.iter().enumerate() {
                         vectors.clear();
                         let outputs = panel.to..panel.to + panel.cols;
-                        moves(outputs, part.x.len(), band.layout.pitch(), S::LANES, &mut vectors);
+                        moves(outputs, [part.y.len(), part.x.len()], apart, S::LANES, &mut vectors);
                         let width = self.shape.panel_width(panel.cols);
                         pack_moves(self.s, copy, &places, &vectors, width, &mut packed[slot * slot_len..]);
                     }
@@ -251,11 +269,13 @@ impl<S: Simd> Job<'_, S> {
     }
 }
 
-/// y from the phases of a band: output q of a phase is element first + q·step.
+/// An image of y from the phases of a band: output q of a phase is element first + q·step.
 struct Merge<'a, S> {
     job: &'a Job<'a, S>,
     band: &'a Band,
     done: &'a [&'a [f32]],
+    /// Which image of the unit.
+    at: usize,
     start: usize,
 }
 
@@ -263,7 +283,7 @@ impl<J: Simd> Kernel for Merge<'_, J> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Merge { job, band, done, start } = self;
+        let Merge { job, band, done, at, start } = self;
         let Correlation { rows, ref phases, out: [height, width], .. } = *job.problem;
         let across = phases[1].len();
         let step = job.views[0].cols.step;
@@ -276,7 +296,14 @@ impl<J: Simd> Kernel for Merge<'_, J> {
                     let h = views[0].rows.first + q * views[0].rows.step;
                     // SAFETY: these columns of this row of y belong to this unit alone.
                     let out = unsafe { job.y.slice(start + (m * height + h) * width + cols.start, cols.len()) };
-                    let row = |j: usize| &done[j][m * parts[j].outputs() + r * parts[j].x.len()..][..parts[j].x.len()];
+                    let row = |j: usize| {
+                        let from = (m * band.images + at) * parts[j].outputs() + r * parts[j].x.len();
+                        &done[j][from..][..parts[j].x.len()]
+                    };
+                    if across == 1 && step == 1 {
+                        out.copy_from_slice(row(0));
+                        continue;
+                    }
                     if across == 2 && step == 2 {
                         // In pairs, which the compiler makes vectors of.
                         let (even, odd) = (row(0), row(1));

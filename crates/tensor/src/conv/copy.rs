@@ -219,13 +219,20 @@ pub(super) struct Move {
     pub len: usize,
 }
 
-/// The vectors that hold the outputs `columns`, counted along rows of `width` outputs, `pitch` apart in the copy.
-pub(super) fn moves(columns: Range<usize>, width: usize, pitch: usize, lanes: usize, out: &mut Vec<Move>) {
+/// The vectors that hold the outputs `columns`, counted along rows of `width` outputs, `pitch` apart in the copy, and images of
+/// `height` rows, `image` apart.
+pub(super) fn moves(
+    columns: Range<usize>,
+    [height, width]: [usize; 2],
+    [pitch, image]: [usize; 2],
+    lanes: usize,
+    out: &mut Vec<Move>,
+) {
     let mut at = columns.start;
     while at < columns.end {
-        let (y, x) = (at / width, at % width);
+        let (row, x) = (at / width, at % width);
         let len = lanes.min(width - x).min(columns.end - at);
-        out.push(Move { from: y * pitch + x, to: at - columns.start, len });
+        out.push(Move { from: row / height * image + row % height * pitch + x, to: at - columns.start, len });
         at += len;
     }
 }

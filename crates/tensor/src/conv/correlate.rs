@@ -82,7 +82,7 @@ impl Kernel for Run<'_> {
         let shape = const { TileShape::of(S::ISA, S::LANES) };
         with_scratch(packed, |packed| {
             let packed = SharedMut(packed.as_mut_ptr());
-            let cut = Cut::new(problem, &views, parallel);
+            let cut = Cut::new(problem, &views, shape, parallel);
             let panels = Panels::balanced(problem.rows, shape.mr);
             let job = Job { s, shape, problem, views, panels, cut, packed, y };
             let (packs, tasks) = (job.packs(), job.cut.tasks());

@@ -115,7 +115,7 @@ impl Kernel for Run<'_> {
                     let layout = Layout::new([&row_phases, &col_phases], [&y, &q]);
                     layout.places([0, 0], 0..taps, 0, &mut places);
                     vectors.clear();
-                    moves(0..y.len() * q.len(), q.len(), layout.pitch(), S::LANES, &mut vectors);
+                    moves(0..y.len() * q.len(), [y.len(), q.len()], [layout.pitch(), 0], S::LANES, &mut vectors);
                     with_scratch(layout.plane() + SLACK, |copy| {
                         for n in (0..images).map(|n| n * groups + group) {
                             layout.fill(s, &x[n * pixels..][..pixels], 1, copy);

@@ -301,7 +301,7 @@ impl<S: Simd> Job<'_, S> {
             let depth = unit.depth();
             let layout = Layout::new(phases.each_ref().map(Vec::as_slice), [&unit.y, &unit.x]);
             vectors.clear();
-            moves(0..unit.each(), unit.x.len(), layout.pitch(), S::LANES, &mut vectors);
+            moves(0..unit.each(), [unit.y.len(), unit.x.len()], [layout.pitch(), 0], S::LANES, &mut vectors);
             let (copy_len, row_len) = (channels * layout.plane() + SLACK, depth + SLACK);
             let lens = [rows.len() * depth, unit.images.len() * copy_len, nr * row_len, nr * depth];
             with_scratch(lens.iter().sum(), |scratch| {

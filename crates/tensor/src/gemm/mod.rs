@@ -23,7 +23,9 @@
 //! The bits of an element depend on its row of A, its column of B, K and the instruction set. They do not depend on M and
 //! N, strides, alignment, cache sizes or threads. Rungs 4 and 5 fix the order: k is cut into blocks of equal depth
 //! ([`block_depth`], at most 512, from K alone); within a block `sum = a·b + sum` for ascending k, starting from zero;
-//! then the blocks are added in order (to C first of all, when accumulating). Every path, edge and small case keeps this order.
+//! then the blocks are added in order (to C first of all, when accumulating). Every path, edge and small case keeps this order,
+//! but one, which is a class of its own: a single row times a matrix whose columns lie together, and a matrix whose rows lie
+//! together times a single column, are scalar products of contiguous rows, and summed along the lanes (`row.rs` says how).
 //!
 //! # How far it may be off
 //!

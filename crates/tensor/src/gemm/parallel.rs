@@ -1,16 +1,22 @@
 //! Rung 5, the top: tiles handed out to threads, and no copy where none pays.
 
-use super::blocking::{Panels, TileShape, floats_in_l3, rows_in_l2};
+use super::blocking::{KC, Panels, TileShape, floats_in_l3, rows_in_l2};
 use super::meeting::in_phases;
 use super::part::{APanels, BPanels, Part, SharedMut};
 use super::row::{columns_at_once, row_times};
 use super::scratch::with_scratch;
+use super::simd::Finish;
+use super::tile::{Source, Tile, tile_fn};
 use super::{Epilogue, MatMut, MatRef, check};
 use crate::simd::{Isa, Kernel, Simd};
 use rayon::prelude::*;
 
 /// Rows up to which a panel of B is used by one task only.
 const FEW_ROWS: usize = 64;
+/// Rows up to which row-major B is read where it lies, if it is small: packing it costs a copy, which pays when it is read often.
+const IN_PLACE_ROWS: usize = 256;
+/// Floats of B at most for that: 1.25 MiB. Of a larger one, every step along k is on another page.
+const IN_PLACE_B: usize = 320 << 10;
 /// Columns up to which a packed panel of A would be used too seldom: twice.
 const FEW_COLS: usize = 64;
 /// Rows from which there are enough tasks when each of them has all columns: nine panels of AVX-512.
@@ -19,6 +25,10 @@ const OWN_ROWS: usize = 120;
 const OWN_B: usize = 1 << 19;
 /// Floats of A that lie in the nearest caches wherever they are: 64 KiB.
 const SMALL_A: usize = 1 << 14;
+/// Tasks of a single row at least, where their runs don't become shorter than `SHORT_RUN`.
+const TASKS_OF_A_ROW: usize = 4;
+/// Columns of a task of a single row at least.
+const SHORT_RUN: usize = 1024;
 /// Blocks of k that are packed at once at most.
 const BLOCKS_AT_ONCE: usize = 4;
 
@@ -100,6 +110,8 @@ impl Product<'_> {
             return Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
         }
         if let (1, Some(run)) = (m, columns_at_once(&b)) {
+            // Long runs are read fastest; shorter ones give every thread some.
+            let run = if parallel { run.min(n.div_ceil(TASKS_OF_A_ROW).next_multiple_of(SHORT_RUN)) } else { run };
             let c = SharedMut(c.tile_ptr(0..1, 0..n));
             return for_each(parallel, n.div_ceil(run), |t| {
                 let j = t * run..n.min((t + 1) * run);
@@ -110,10 +122,14 @@ impl Product<'_> {
             });
         }
         let shape = const { TileShape::of(S::ISA, S::LANES) };
-        let b_panels = match (m <= FEW_ROWS, b.col_stride() == 1) {
-            (false, _) => BPanels::Shared,
-            (true, true) => BPanels::InPlace,
-            (true, false) => BPanels::Own,
+        let a_in_place = n <= FEW_COLS && m * k <= SMALL_A && (a.row_stride() == 1 || a.col_stride() == 1);
+        if a_in_place && !parallel && k <= KC && b.col_stride() == 1 && n.is_multiple_of(shape.nr / 2) {
+            return in_place(s, shape, (a, b), &mut c, epilogue);
+        }
+        let b_panels = match b.col_stride() == 1 {
+            true if m <= FEW_ROWS || (m <= IN_PLACE_ROWS && k * n <= IN_PLACE_B) => BPanels::InPlace,
+            false if m <= FEW_ROWS => BPanels::Own,
+            _ => BPanels::Shared,
         };
         // Some whole blocks of k, then as many rows and columns as the share of the third-level cache holds at that depth.
         let deep = k.clamp(1, BLOCKS_AT_ONCE * super::block_depth(k).max(1));
@@ -121,7 +137,6 @@ impl Product<'_> {
         let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
         let shared = b_panels == BPanels::Shared;
         let b_len = if shared { nc * deep } else { 0 };
-        let a_in_place = n <= FEW_COLS && m * k <= SMALL_A && (a.row_stride() == 1 || a.col_stride() == 1);
         let a_from = match (a_in_place, parallel && shared && m >= OWN_ROWS && b_len <= OWN_B) {
             (true, _) => APanels::InPlace,
             (_, true) => APanels::Own,
@@ -186,6 +201,48 @@ impl Product<'_> {
 }
 
 /// `f(0)`, `f(1)`, … on whichever thread is free, or here in order.
+/// A product so small that neither operand is copied: whole vectors of B, all of k at once.
+fn in_place<S: Simd>(
+    s: S,
+    shape: TileShape,
+    (a, b): (MatRef<'_>, MatRef<'_>),
+    c: &mut MatMut<'_>,
+    epilogue: &Epilogue<'_>,
+) {
+    let (rows, cols) = (Panels::balanced(c.rows(), shape.mr), Panels::fixed(c.cols(), shape.nr));
+    let (k, c_stride, finish) = (a.cols(), c.row_stride(), Finish::new(epilogue, true, true));
+    for q in 0..cols.count {
+        let j = cols.range(q);
+        let width = shape.panel_width(j.len());
+        assert!(width == j.len(), "the columns are whole vectors");
+        let b = b.block(0, j.start, k, width);
+        for p in 0..rows.count {
+            let i = rows.range(p);
+            let a = a.block(i.start, 0, i.len(), k);
+            let tile = Tile {
+                k,
+                a: a.as_ptr(),
+                a_step: a.col_stride(),
+                a_row: a.row_stride(),
+                b: b.as_ptr(),
+                b_step: b.row_stride(),
+                window: None,
+                c: c.tile_ptr(i.clone(), j.clone()),
+                c_stride,
+                cols: width,
+                add: finish.add,
+                bias: finish.bias.map(|bias| &bias[j.clone()]),
+                row_bias: finish.row_bias.map(|bias| &bias[i.clone()]),
+                relu: finish.relu,
+            };
+            let source = if a.row_stride() == 1 { Source::Panels } else { Source::Rows };
+            // SAFETY: the blocks lie in A and in B, whose rows are contiguous and `width` floats wide here; `tile_ptr` checked
+            // that rows i and columns j lie inside C, which is borrowed for this call alone.
+            unsafe { tile_fn::<S>(i.len(), width, source)(s, tile) };
+        }
+    }
+}
+
 fn for_each(parallel: bool, count: usize, f: impl Fn(usize) + Sync + Send) {
     if parallel && count > 1 {
         let seen = crate::parallel::observer();

@@ -1,28 +1,36 @@
 //! A single row times a matrix, at the speed of memory: each float of B is used once, so there is nothing to keep in a
 //! tile, and reading B in long runs is all that counts.
 //!
-//! Both kernels add up in the order that every other path has (blocks of k, ascending inside), so a batch of one gives the
-//! bits of a batch of many.
+//! Where B is row-major, the order of additions is that of every other path (blocks of k, ascending inside). Where B is
+//! transposed, each element is a scalar product of two contiguous rows, and is summed along the lanes: a class of its own, whose
+//! order depends on K alone. To keep the other order there, each square of B would have to be transposed in registers, at a
+//! third to a half of the speed.
 
 #![expect(clippy::needless_range_loop, reason = "vectors are indexed by the letters of the formula")]
 
 use super::blocking::k_blocks;
+use super::scratch::with_scratch;
 use super::simd::Finish;
 use super::{Epilogue, MatRef};
-use crate::simd::{Kernel, MAX_LANES, Simd};
+use crate::simd::{Kernel, Simd};
 
-/// Columns of C in a task where B is row-major: a run of 4 KiB in each row of B.
-const RUN: usize = 1024;
+/// Columns of C in a task where B is row-major: a run of 16 KiB in each row of B.
+const RUN: usize = 4096;
 /// Rows of B that are added in one pass over the sums: 8 multiply-adds for each load and store of a sum.
 const PASS: usize = 8;
 /// Columns of C in a task where B is transposed.
 const TRANSPOSED_RUN: usize = 128;
 
+/// Whether each column of B lies together: then its product with a row is summed along the lanes.
+pub(super) fn along_lanes(b: &MatRef<'_>) -> bool {
+    b.row_stride() == 1 && (b.col_stride() != 1 || b.cols() == 1)
+}
+
 /// How many columns of C [`row_times`] should be given at a time; `None` where B has no unit stride and must be packed.
 pub(crate) fn columns_at_once(b: &MatRef<'_>) -> Option<usize> {
-    match (b.row_stride(), b.col_stride()) {
-        (_, 1) => Some(RUN),
-        (1, _) => Some(TRANSPOSED_RUN),
+    match b.col_stride() {
+        _ if along_lanes(b) => Some(TRANSPOSED_RUN),
+        1 => Some(RUN),
         _ => None,
     }
 }
@@ -31,7 +39,7 @@ pub(crate) fn columns_at_once(b: &MatRef<'_>) -> Option<usize> {
 /// [`columns_at_once`] columns.
 pub(crate) fn row_times<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32], epilogue: &Epilogue<'_>) {
     debug_assert!(a.rows() == 1 && a.cols() == b.rows() && b.cols() == c.len());
-    if b.col_stride() == 1 {
+    if !along_lanes(&b) {
         s.enter(RowMajor { a, b, c, epilogue });
     } else {
         s.enter(Transposed { a, b, c, epilogue });
@@ -133,68 +141,88 @@ struct Transposed<'a> {
 
 impl Kernel for Transposed<'_> {
     type Out = ();
-    /// Lane j sums column j of B. LANES columns of LANES floats each are loaded along the columns, which are contiguous, and
-    /// transposed in registers. Two vectors of sums at a time: while one waits for its additions, the other is shuffled.
+    /// A column of B lies together: its product with x is a sum along the lanes. Four columns share the loads of x.
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Transposed { a, b, c, epilogue } = self;
         let (n, k) = (c.len(), a.cols());
-        for block in k_blocks(k) {
-            let last = Finish::new(epilogue, block.start == 0, block.end == k);
-            let x = a.block(0, block.start, 1, block.len());
-            let columns = b.block(block.start, 0, block.len(), n).t();
+        let last = Finish::new(epilogue, true, true);
+        let mut run = |x: &[f32]| {
+            let columns = b.t();
+            let put = |j: usize, sum: f32, c: &mut [f32]| {
+                let bias = last.bias.map(|bias| &bias[j..j + 1]);
+                let sum = if last.add { c[j] + sum } else { sum };
+                let sum = bias.map_or(sum, |bias| sum + bias[0]);
+                let sum = last.row_bias.map_or(sum, |bias| sum + bias[0]);
+                c[j] = if last.relu && sum < 0.0 { 0.0 } else { sum };
+            };
             let mut j = 0;
-            while j < n {
-                let pair = j + 2 * S::LANES <= n;
-                let sums =
-                    if pair { dot_columns::<S, 2>(s, x, columns, j) } else { dot_columns::<S, 1>(s, x, columns, j) };
-                for sum in sums.into_iter().take(1 + usize::from(pair)) {
-                    let lanes = S::LANES.min(n - j);
-                    let bias = last.bias.map(|bias| &bias[j..j + lanes]);
-                    finish(s, sum, &mut c[j..j + lanes], bias, &last);
-                    j += lanes;
+            while j + TOGETHER <= n {
+                let mut rows = [&x[..0]; TOGETHER];
+                for r in 0..TOGETHER {
+                    rows[r] = columns.row(j + r);
+                }
+                let sums = dots(s, x, rows);
+                for r in 0..TOGETHER {
+                    put(j + r, sums[r], c);
+                }
+                j += TOGETHER;
+            }
+            for j in j..n {
+                put(j, dots(s, x, [columns.row(j)])[0], c);
+            }
+        };
+        if a.col_stride() == 1 {
+            run(a.row(0));
+        } else {
+            with_scratch(k, |x| {
+                for (k, x) in x.iter_mut().enumerate() {
+                    *x = a.at(0, k);
+                }
+                run(x);
+            });
+        }
+    }
+}
+
+/// Columns whose products are summed side by side.
+const TOGETHER: usize = 4;
+
+/// Σₖ x[k]·rows[r][k] for each r: lane l of vector v sums every k ≡ v·LANES + l (mod 2·LANES) in ascending order, then the two
+/// vectors are added, and then the lanes. The order follows from K alone.
+#[inline(always)]
+fn dots<S: Simd, const R: usize>(s: S, x: &[f32], rows: [&[f32]; R]) -> [f32; R] {
+    let k = x.len();
+    for row in rows {
+        assert!(row.len() == k, "a column of B has {} floats, the row {k}", row.len());
+    }
+    let mut sums = [[s.splat(0.0); 2]; R];
+    let whole = k - k % (2 * S::LANES);
+    let mut at = 0;
+    while at < whole {
+        for v in 0..2 {
+            // SAFETY: at + 2·LANES ≤ k, and every slice holds k floats.
+            unsafe {
+                let x = s.load_ptr(x.as_ptr().add(at + v * S::LANES));
+                for r in 0..R {
+                    sums[r][v] = s.mul_add(x, s.load_ptr(rows[r].as_ptr().add(at + v * S::LANES)), sums[r][v]);
                 }
             }
         }
+        at += 2 * S::LANES;
     }
-}
-
-/// The sums over k of `x` times G vectors of columns from `j` on; row r of `columns` is a column of B.
-#[inline(always)]
-fn dot_columns<S: Simd, const G: usize>(s: S, x: MatRef<'_>, columns: MatRef<'_>, j: usize) -> [S::F; 2] {
-    let mut sums = [s.splat(0.0); 2];
-    let (n, depth) = (columns.rows(), columns.cols());
-    for k in (0..depth).step_by(S::LANES) {
-        let deep = S::LANES.min(depth - k);
-        for g in 0..G {
-            let j = j + g * S::LANES;
-            sums[g] = add_square(s, x.block(0, k, 1, deep), columns.block(j, k, S::LANES.min(n - j), deep), sums[g]);
+    for v in 0..2 {
+        let part = k.min(at + v * S::LANES)..k.min(at + (v + 1) * S::LANES);
+        if !part.is_empty() {
+            let x = s.load_part(&x[part.clone()]);
+            for r in 0..R {
+                sums[r][v] = s.mul_add(x, s.load_part(&rows[r][part.clone()]), sums[r][v]);
+            }
         }
     }
-    sums
-}
-
-/// `sum[r] += x[0]·rows[r][0]`, then `+= x[1]·rows[r][1]`, and so on, for at most LANES rows of at most LANES floats.
-#[inline(always)]
-fn add_square<S: Simd>(s: S, x: MatRef<'_>, rows: MatRef<'_>, mut sum: S::F) -> S::F {
-    let mut square = [s.splat(0.0); MAX_LANES];
-    if rows.rows() == S::LANES && rows.cols() == S::LANES {
-        for r in 0..S::LANES {
-            // SAFETY: the view holds LANES rows of LANES floats, contiguous in each row.
-            square[r] = unsafe { s.load_ptr(rows.as_ptr().add(r * rows.row_stride())) };
-        }
-        s.transpose(&mut square[..S::LANES]);
-        for k in 0..S::LANES {
-            sum = s.mul_add(s.splat(x.at(0, k)), square[k], sum);
-        }
-        return sum;
+    let mut out = [0.0; R];
+    for r in 0..R {
+        out[r] = s.sum(sums[r][0] + sums[r][1]);
     }
-    for k in 0..rows.cols() {
-        let mut column = [0.0; MAX_LANES];
-        for r in 0..rows.rows() {
-            column[r] = rows.at(r, k);
-        }
-        sum = s.mul_add(s.splat(x.at(0, k)), s.load(&column), sum);
-    }
-    sum
+    out
 }

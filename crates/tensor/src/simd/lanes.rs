@@ -68,39 +68,65 @@ pub trait UpdateLanes<const M: usize, const N: usize>: Sync {
 /// When an input is shorter than `out`.
 #[inline]
 pub fn map_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N], out: &mut [f32]) {
-    struct Run<'a, F, const N: usize>(&'a F, [&'a [f32]; N], &'a mut [f32]);
-    impl<F: Lanes<N>, const N: usize> Kernel for Run<'_, F, N> {
-        type Out = ();
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) {
-            let Run(f, x, out) = self;
-            let n = out.len();
-            for input in x {
-                assert!(input.len() >= n, "map_lanes: an input has {} elements, the output {n}", input.len());
-            }
-            let body = n - n % S::LANES;
-            // Filled by loops and not by `map`: its closure may be compiled apart, without the token's features.
-            let mut v = [s.splat(0.0); N];
-            let mut i = 0;
-            while i < body {
-                // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements.
-                unsafe {
-                    for (v, input) in v.iter_mut().zip(x) {
-                        *v = s.load_ptr(input.as_ptr().add(i));
-                    }
-                    s.store_ptr(out.as_mut_ptr().add(i), f.lanes(s, v));
-                }
-                i += S::LANES;
-            }
-            if body < n {
+    s.enter(Run::<_, N, false>(f, x, out));
+}
+
+/// As [`map_lanes`], but what is written goes past the caches: for outputs that are larger than these, of which nothing would be
+/// left there when it is asked for, and whose lines needn't be read before they are overwritten. The same bits.
+///
+/// # Panics
+/// When an input is shorter than `out`.
+#[inline]
+pub(crate) fn stream_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N], out: &mut [f32]) {
+    if out.as_ptr().addr().is_multiple_of(S::LANES * size_of::<f32>()) {
+        s.enter(Run::<_, N, true>(f, x, out));
+    } else {
+        map_lanes(s, f, x, out);
+    }
+}
+
+struct Run<'a, F, const N: usize, const STREAM: bool>(&'a F, [&'a [f32]; N], &'a mut [f32]);
+
+impl<F: Lanes<N>, const N: usize, const STREAM: bool> Kernel for Run<'_, F, N, STREAM> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Run(f, x, out) = self;
+        let n = out.len();
+        for input in x {
+            assert!(input.len() >= n, "map_lanes: an input has {} elements, the output {n}", input.len());
+        }
+        assert!(!STREAM || out.as_ptr().addr().is_multiple_of(S::LANES * size_of::<f32>()), "map_lanes: not aligned");
+        let body = n - n % S::LANES;
+        // Filled by loops and not by `map`: its closure may be compiled apart, without the token's features.
+        let mut v = [s.splat(0.0); N];
+        let mut i = 0;
+        while i < body {
+            // SAFETY: i + LANES ≤ body ≤ n, and the loop above checked that every slice holds n elements. What streams is
+            // aligned, as was checked too, and i is a multiple of LANES; `stream_end` is called below.
+            unsafe {
                 for (v, input) in v.iter_mut().zip(x) {
-                    *v = s.load_part(&input[body..n]);
+                    *v = s.load_ptr(input.as_ptr().add(i));
                 }
-                s.store_part(&mut out[body..], f.lanes(s, v));
+                let y = f.lanes(s, v);
+                if STREAM {
+                    s.stream_ptr(out.as_mut_ptr().add(i), y);
+                } else {
+                    s.store_ptr(out.as_mut_ptr().add(i), y);
+                }
             }
+            i += S::LANES;
+        }
+        if STREAM {
+            s.stream_end();
+        }
+        if body < n {
+            for (v, input) in v.iter_mut().zip(x) {
+                *v = s.load_part(&input[body..n]);
+            }
+            s.store_part(&mut out[body..], f.lanes(s, v));
         }
     }
-    s.enter(Run(f, x, out));
 }
 
 /// `(a[0][i], …) = f(a[0][i], …; x[0][i], …)` in place, on one thread with the token's vectors.

@@ -47,6 +47,7 @@ mod sums;
 pub mod x86;
 
 pub use isa::{Isa, IsaError};
+pub(crate) use lanes::stream_lanes;
 pub use lanes::{Lanes, UpdateLanes, map_lanes, update_lanes};
 pub use scalar::Scalar;
 pub use sums::{SUM_DEPTH, SumLanes, sum_lanes};

@@ -198,13 +198,55 @@ fn check(full: &Full, exact: &Exact, corner: Corner, whole: bool, name: &str, an
     }
 }
 
-/// The same element has the same bits in a corner and in the full product.
+/// The same element has the same bits in a corner and in the full product; in one that is summed along the lanes, the bits that
+/// the order of its additions says.
 fn check_bits(full: &Full, whole: &[f32], corner: Corner, name: &str, answer: &[f32]) {
+    let along_lanes = summed_along_lanes(corner, name);
     for (at, x) in answer.iter().enumerate() {
         let (i, j) = (at / corner.n, at % corner.n);
-        let y = whole[i * full.cols + j];
-        assert!(x.to_bits() == y.to_bits(), "{name}: {corner:?} at ({i}, {j}): {x:e}, in a larger product {y:e}");
+        let y = match along_lanes {
+            None => whole[i * full.cols + j],
+            Some(isa) => {
+                let terms = (0..corner.k).map(|k| (full.a[i * full.depth + k], full.b[k * full.cols + j]));
+                let sum = sum_along_lanes(isa, &terms.collect::<Vec<_>>());
+                let sum = if corner.accumulates() { full.c[i * full.cols + j] + sum } else { sum };
+                let sum = if corner.has_bias() { sum + full.bias[j] } else { sum };
+                if corner.epilogue == 4 && sum < 0.0 { 0.0 } else { sum }
+            }
+        };
+        assert!(x.to_bits() == y.to_bits(), "{name}: {corner:?} at ({i}, {j}): {x:e}, and not {y:e}");
     }
+}
+
+/// The instruction set whose vectors the corner's products run along, if they do: the top rung of a single row or column whose
+/// matrix has the other operand's direction together (row.rs).
+fn summed_along_lanes(corner: Corner, name: &str) -> Option<Isa> {
+    let isa = Isa::available().into_iter().find(|isa| name == format!("parallel {}", isa.name()))?;
+    let Corner { m, n, k, layouts, gap, .. } = corner;
+    let column = n == 1 && m > 1 && gap == 0;
+    // From an entry of k to the next, and from a row of A or a column of B to the next.
+    let (step, other, count) = if column {
+        ([1, m, 2, 3 * m + 1][layouts.0], [k, 1, 2 * k + 3, 3][layouts.0], m)
+    } else {
+        ([n, 1, 2 * n + 3, 3][layouts.1], [1, k, 2, 3 * k + 1][layouts.1], n)
+    };
+    ((column || m == 1) && step == 1 && (other != 1 || count == 1)).then_some(isa)
+}
+
+/// Lane l of vector v sums the terms k ≡ v·L + l (mod 2·L) in ascending order; then the vectors are added, then halves of the
+/// lanes until one is left.
+fn sum_along_lanes(isa: Isa, terms: &[(f32, f32)]) -> f32 {
+    let lanes = isa.lanes();
+    let mut sums = vec![0.0f32; 2 * lanes];
+    for (k, &(x, y)) in terms.iter().enumerate() {
+        let sum = &mut sums[k % (2 * lanes)];
+        *sum = if isa == Isa::Scalar { x * y + *sum } else { x.mul_add(y, *sum) };
+    }
+    while sums.len() > 1 {
+        let half = sums.len() / 2;
+        sums = (0..half).map(|l| sums[l] + sums[l + half]).collect();
+    }
+    sums[0]
 }
 
 /// The two rungs whose bits are specified, on each instruction set; the parallel one with even the smallest product
