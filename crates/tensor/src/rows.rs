@@ -90,11 +90,19 @@ impl Rows<1> for Softmax {
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, [x]: [&[f32]; 1], out: &mut [f32]) {
         // 1. the maximum: with it taken away, the largest exponent is 0, and nothing overflows
-        let mut top = s.splat(f32::NEG_INFINITY);
-        let mut chunks = x.chunks_exact(S::LANES);
-        for v in &mut chunks {
-            top = s.max(s.load(v), top);
+        let low = s.splat(f32::NEG_INFINITY);
+        let mut tops = [low; 4]; // none of them waits for the one before
+        let mut fours = x.chunks_exact(4 * S::LANES);
+        for four in &mut fours {
+            for (v, top) in tops.iter_mut().enumerate() {
+                *top = s.max(s.load(&four[v * S::LANES..]), *top);
+            }
         }
+        let mut chunks = fours.remainder().chunks_exact(S::LANES);
+        for v in &mut chunks {
+            tops[0] = s.max(s.load(v), tops[0]);
+        }
+        let top = s.max(s.max(tops[0], tops[1]), s.max(tops[2], tops[3]));
         let max = chunks.remainder().iter().fold(s.max_lane(top), |a, &b| if b > a { b } else { a });
         // 2. the exponentials and their sum; a row of −∞ alone has no maximum to take away and gives NaN, as in PyTorch
         let shift = s.splat(max);

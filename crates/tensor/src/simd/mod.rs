@@ -265,6 +265,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The float of each integer.
     fn to_float(self, x: Self::I) -> Self::F;
 
+    /// x·2ⁿ for −252 ≤ n ≤ 254, in two factors, since one float doesn't hold every such 2ⁿ: where x is near 1, only the last product
+    /// rounds, to a subnormal number or ∞. One instruction where the processor has it, with the same result.
+    #[inline(always)]
+    fn scale(self, x: Self::F, n: Self::I) -> Self::F {
+        let power = |n| self.float_of_bits(self.i_shl::<23>(self.i_add(n, self.i_splat(127))));
+        let half = self.i_shr::<1>(n);
+        x * power(half) * power(self.i_sub(n, half))
+    }
+
     /// The sum of the lanes, in a fixed order: halves are added until one is left.
     fn sum(self, x: Self::F) -> f32;
     /// The largest lane (NaN lanes may be passed over).

@@ -41,14 +41,6 @@ fn exp_minus_one_near_zero<S: Simd>(s: S, r: S::F) -> S::F {
     s.mul_add(r * r, polynomial::<S, FUSED, 6>(s, r, EXP), r)
 }
 
-/// 2ⁿ y for −252 ≤ n ≤ 254. In two factors, since one float doesn't hold every such 2ⁿ: if y is near 1, only the last product
-/// rounds, to a subnormal number or ∞.
-#[inline(always)]
-pub(super) fn scale<S: Simd>(s: S, y: S::F, n: S::I) -> S::F {
-    let half = s.i_shr::<1>(n);
-    y * power_of_two(s, half) * power_of_two(s, s.i_sub(n, half))
-}
-
 /// eˣ: error ≤ 1 ULP.
 ///
 /// +∞ from x = 88.72284 on; subnormal below −87.3365, 0 below −103.9721; exp(NaN) = NaN.
@@ -68,7 +60,7 @@ pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
     let vanishes = s.lt(x, s.splat(-104.0));
     let x = s.select(vanishes, zero, s.min(s.splat(89.0), x));
     let (n, p) = split(s, x);
-    s.select(vanishes, zero, scale(s, s.splat(1.0) + p, n))
+    s.select(vanishes, zero, s.scale(s.splat(1.0) + p, n))
 }
 
 /// eˣ − 1, exact to the last digits also where x is tiny: error ≤ 1.5 ULP.

@@ -9,7 +9,7 @@
 //! Q falls from ½ to 1 / (a √2π): without the exponential nothing varies fast, and the quotient, which goes from −1 to 1, bends
 //! it into a polynomial (Shepherd and Laframboise, *Chebyshev Approximation of (1 + 2x) exp(x²) erfc x*, 1981).
 
-use super::exp::{scale, split_sum};
+use super::exp::split_sum;
 use super::{FUSED, polynomial, upper_half};
 use crate::simd::Simd;
 
@@ -71,7 +71,7 @@ fn distance<S: Simd>(s: S, x: S::F) -> S::F {
 #[inline(always)]
 pub fn ndtr<S: Simd>(s: S, x: S::F) -> S::F {
     let (n, e, q) = lower_tail(s, distance(s, x));
-    let tail = scale(s, e * q, n);
+    let tail = s.scale(e * q, n);
     s.select(s.gt(x, s.splat(0.0)), s.splat(1.0) - tail, tail)
 }
 
@@ -90,7 +90,7 @@ pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
     let x2 = x * x;
     let small = s.mul_add(x, polynomial::<S, FUSED, 7>(s, x2, ERF), x);
     let (n, e, q) = lower_tail(s, s.min(s.splat(16.0), s.abs(x) * s.splat(std::f32::consts::SQRT_2)));
-    let tail = scale(s, e * q, n);
+    let tail = s.scale(e * q, n);
     s.select(s.lt(s.abs(x), one), small, s.copysign(one - (tail + tail), x))
 }
 
@@ -123,7 +123,7 @@ pub fn gelu_and_slope<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
     let (zero, a) = (s.splat(0.0), distance(s, x));
     let right = s.gt(x, zero);
     let (n, e, q) = lower_tail(s, a);
-    let value = scale(s, a * (e * q), n);
-    let slope = scale(s, e * s.mul_add(a, s.splat(-DENSITY), q), n);
+    let value = s.scale(a * (e * q), n);
+    let slope = s.scale(e * s.mul_add(a, s.splat(-DENSITY), q), n);
     (s.select(right, x - value, s.copysign(value, x)), s.select(right, s.splat(1.0) - slope, slope))
 }

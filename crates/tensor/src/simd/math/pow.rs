@@ -10,7 +10,7 @@
 //! need 8 bits more than an f32 has. They are sums of two floats here, `high + low` (Dekker, *A Floating-Point Technique for
 //! Extending the Available Precision*, 1971).
 
-use super::exp::{scale, split_sum};
+use super::exp::split_sum;
 use super::ln::{SUBNORMAL_SCALE, split};
 use super::{FUSED, LN2_HIGH, LN2_LOW, polynomial, product};
 use crate::simd::{Simd, Vector};
@@ -43,7 +43,7 @@ pub fn pow<S: Simd>(s: S, x: S::F, y: S::F) -> S::F {
     // The low part of an exponent that is out of range, or infinite, means nothing.
     let low = s.select(s.lt(s.abs(p), s.splat(150.0)), s.mul_add(bounded, low, error), zero);
     let (n, e) = split_sum(s, s.max(s.splat(-110.0), s.min(s.splat(95.0), p)), low);
-    let power = scale(s, one + e, n);
+    let power = s.scale(one + e, n);
 
     // The sign that a negative x leaves: of y odd −1, even 1, and NaN if y is no whole number; but ∞ and −0 are no numbers
     // that a root could be taken of, and count as even then.

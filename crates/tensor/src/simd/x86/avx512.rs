@@ -124,6 +124,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn scale(self, x: F32x16, n: __m512i) -> F32x16 {
+        // SAFETY: the token proves the instructions.
+        F32x16(unsafe { _mm512_scalef_ps(x.0, _mm512_cvtepi32_ps(n)) })
+    }
+
+    #[inline(always)]
     fn load_part(self, x: &[f32]) -> F32x16 {
         // SAFETY: the mask is set for the lanes below `x.len()` only, and lanes that are not set are not touched in memory;
         // the token proves the instruction.
