@@ -71,7 +71,11 @@ fn run(asked: &Asked) -> Result<(), String> {
     println!("{name}, {} parameters, {threads} threads", step.num_parameters());
     println!("loss     {first:.6} in the first step, {last:.6} in step {}", count + 1);
     println!("time     {median:.2} ms, the median of {count} steps ({least:.2} to {most:.2})");
-    println!("buffers  {} allocated in these steps, {} taken from the pool", after.misses - before.misses, after.hits - before.hits);
+    println!(
+        "buffers  {} allocated in these steps, {} taken from the pool",
+        after.misses - before.misses,
+        after.hits - before.hits
+    );
     match peak_resident() {
         Some(megabytes) => println!("memory   {megabytes:.0} MB at most, the whole process"),
         None => println!("memory   unknown: this system has no /proc/self/status"),

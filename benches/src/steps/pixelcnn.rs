@@ -40,10 +40,7 @@ impl MaskedConv {
         let seen = k / 2 + usize::from(kind == Mask::B);
         let kept = (0..(k / 2 + 1) * k).map(|tap| f32::from(tap < k / 2 * k + seen)).collect();
         let options = Conv2dOptions { padding: [(k / 2, 0), (k / 2, k / 2)], ..Conv2dOptions::default() };
-        Self {
-            conv: Conv2d::with(from, CHANNELS, [k, k], options, key),
-            mask: Tensor::from_vec(kept, [k / 2 + 1, k]),
-        }
+        Self { conv: Conv2d::with(from, CHANNELS, [k, k], options, key), mask: Tensor::from_vec(kept, [k / 2 + 1, k]) }
     }
 
     fn forward(&self, x: &Var) -> Var {
@@ -71,19 +68,11 @@ pub struct PixelCnn {
 struct Numbered(Vec<MaskedConv>);
 
 impl Module for Numbered {
-    fn visit<'a>(
-        &'a self,
-        name: Name<'_>,
-        f: &mut dyn FnMut(Name<'_>, Slot<'a>),
-    ) {
+    fn visit<'a>(&'a self, name: Name<'_>, f: &mut dyn FnMut(Name<'_>, Slot<'a>)) {
         self.0.iter().enumerate().for_each(|(i, layer)| layer.visit(name.index(2 * i), f));
     }
 
-    fn visit_mut<'a>(
-        &'a mut self,
-        name: Name<'_>,
-        f: &mut dyn FnMut(Name<'_>, SlotMut<'a>),
-    ) {
+    fn visit_mut<'a>(&'a mut self, name: Name<'_>, f: &mut dyn FnMut(Name<'_>, SlotMut<'a>)) {
         self.0.iter_mut().enumerate().for_each(|(i, layer)| layer.visit_mut(name.index(2 * i), f));
     }
 }

@@ -8,7 +8,7 @@ use super::{Draw, Step, rule};
 use glassbox_autograd::{Gradients, Var};
 use glassbox_nn::loss::{Reduction, mse};
 use glassbox_nn::optim::Adam;
-use glassbox_nn::{Conv2d, GroupNorm, Linear, Module, TimestepOptions, timestep_embedding};
+use glassbox_nn::{Conv2d, GroupNorm, Linear, Module, Name, Slot, SlotMut, TimestepOptions, timestep_embedding};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Conv2dOptions, Ids, Tensor};
 
@@ -18,30 +18,49 @@ const BLOCKS: usize = 2;
 /// Steps of the noise, from 10⁻⁴ to 0.02.
 const TIMES: usize = 1000;
 
-/// One stage of a way: a residual block, perhaps with attention, or a convolution between two sizes.
-#[derive(Debug, Module)]
-struct Stage {
-    #[module(name = "0")]
-    res: Option<Res>,
-    #[module(name = "1")]
-    attn: Option<Attn>,
-    #[module(name = "0")]
-    resize: Option<Conv2d>,
+/// One stage of a way. Its parts are called 0 and 1, as in a list of PyTorch's.
+#[derive(Debug)]
+enum Stage {
+    /// A residual block, perhaps with attention.
+    Block(Box<Res>, Option<Attn>),
+    /// A convolution between two sizes.
+    Resize(Conv2d),
 }
 
 impl Stage {
     fn block(res: Res, attn: Option<Attn>) -> Self {
-        Self { res: Some(res), attn, resize: None }
+        Stage::Block(Box::new(res), attn)
+    }
+}
+
+impl Module for Stage {
+    fn visit<'a>(&'a self, name: Name<'_>, f: &mut dyn FnMut(Name<'_>, Slot<'a>)) {
+        match self {
+            Stage::Resize(conv) => conv.visit(name.index(0), f),
+            Stage::Block(res, attn) => {
+                res.visit(name.index(0), f);
+                attn.visit(name.index(1), f);
+            }
+        }
     }
 
-    fn resize(conv: Conv2d) -> Self {
-        Self { res: None, attn: None, resize: Some(conv) }
+    fn visit_mut<'a>(&'a mut self, name: Name<'_>, f: &mut dyn FnMut(Name<'_>, SlotMut<'a>)) {
+        match self {
+            Stage::Resize(conv) => conv.visit_mut(name.index(0), f),
+            Stage::Block(res, attn) => {
+                res.visit_mut(name.index(0), f);
+                attn.visit_mut(name.index(1), f);
+            }
+        }
     }
+}
 
-    /// The block and its attention.
-    fn forward(&self, res: &Res, x: &Var, e: &Var) -> Var {
-        let h = res.forward(x, e);
-        self.attn.as_ref().map_or_else(|| h.clone(), |attn| attn.forward(&h))
+/// A residual block and what attention adds to it.
+fn through(res: &Res, attn: &Option<Attn>, x: &Var, e: &Var) -> Var {
+    let h = res.forward(x, e);
+    match attn {
+        Some(attn) => attn.forward(&h),
+        None => h,
     }
 }
 
@@ -81,7 +100,7 @@ impl UNet {
             }
             if i < lowest {
                 let halve = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
-                down.push(Stage::resize(Conv2d::with(c, c, [3, 3], halve, fresh())));
+                down.push(Stage::Resize(Conv2d::with(c, c, [3, 3], halve, fresh())));
                 kept.push(c);
             }
         }
@@ -94,7 +113,7 @@ impl UNet {
                 c = base * m;
             }
             if i > 0 {
-                up.push(Stage::resize(conv3(c, c, fresh())));
+                up.push(Stage::Resize(conv3(c, c, fresh())));
             }
         }
         Self {
@@ -120,25 +139,23 @@ impl UNet {
         let mut h = self.inp.forward(x);
         let mut kept = vec![h.clone()];
         for stage in &self.down {
-            h = match (&stage.res, &stage.resize) {
-                (Some(res), _) => stage.forward(res, &h, &e),
-                (_, Some(halve)) => halve.forward(&h),
-                _ => unreachable!("a stage is one of the two"),
+            h = match stage {
+                Stage::Block(res, attn) => through(res, attn, &h, &e),
+                Stage::Resize(halve) => halve.forward(&h),
             };
             kept.push(h.clone());
         }
         h = self.m2.forward(&self.ma.forward(&self.m1.forward(&h, &e)), &e);
         for stage in &self.up {
-            h = match (&stage.res, &stage.resize) {
-                (Some(res), _) => {
+            h = match stage {
+                Stage::Block(res, attn) => {
                     let beside = kept.pop().expect("as many up as down");
-                    stage.forward(res, &Var::cat(&[&h, &beside], 1), &e)
+                    through(res, attn, &Var::cat(&[&h, &beside], 1), &e)
                 }
-                (_, Some(conv)) => {
+                Stage::Resize(conv) => {
                     let [rows, cols] = [h.shape()[2], h.shape()[3]];
                     conv.forward(&h.upsample_nearest([2 * rows, 2 * cols]))
                 }
-                _ => unreachable!("a stage is one of the two"),
             };
         }
         self.out.forward(&self.no.forward(&h).silu())
