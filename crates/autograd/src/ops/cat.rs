@@ -3,7 +3,7 @@
 //! Each element of y is one element of one input, so each dx is the range of dy where that input stands.
 
 use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
-use crate::op::{Grads, Keep, Kept, Op};
+use crate::op::{Grads, Keep, Kept, Op, TensorGrads};
 use crate::var::{Var, apply_many};
 use glassbox_tensor::shape::axis_index;
 use glassbox_tensor::{Tensor, stack_axis};
@@ -39,6 +39,12 @@ impl Op for Cat {
             start += len;
         }
         grads.into_iter().collect()
+    }
+
+    // a dy that is turned is put in order once: its parts, which are views of it, are then read row by row wherever they go
+    fn backward_fused(&self, kept: &Kept<'_, ()>, dy: &Tensor, needs: &[bool]) -> Option<TensorGrads> {
+        let dy = (dy.as_slice().is_none()).then(|| Var::constant(dy.contiguous()))?;
+        Some(self.backward(kept, &dy, needs).into_values())
     }
 }
 
