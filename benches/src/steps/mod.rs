@@ -12,6 +12,7 @@
 //! | `step:pixelcnn` | PixelCNN, 7 layers of 64, 28 × 28 | 32 | 278,336 |
 //!
 //! Parameters are called as in PyTorch, so its state dicts load. `tests/steps.rs` holds the losses and gradients to PyTorch's.
+//! A model is built here until its family has a crate; that crate then takes its file's place.
 
 mod dcgan;
 mod gpt;
