@@ -78,6 +78,15 @@ macro_rules! steps {
 
 steps!(vae, gpt_char, gpt_baby, dcgan, unet32, unet64, wavenet1, wavenet2, pixelcnn);
 
+/// As the peers' script counts them; the table in `src/steps/mod.rs` says the same.
+#[test]
+fn parameters_are_as_many_as_the_peers_models_have() {
+    let counts = [652_824, 804_096, 10_745_088, 1_728_128, 3_939_393, 15_722_625, 278_496, 415_136, 278_336];
+    for (name, count) in steps::NAMES.into_iter().zip(counts) {
+        assert_eq!(steps::build(name, Some(1)).unwrap().num_parameters(), count, "{name}");
+    }
+}
+
 #[test]
 fn every_step_is_recorded() {
     let all: Value = serde_json::from_str(include_str!("steps.json")).unwrap();
