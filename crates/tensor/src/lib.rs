@@ -111,6 +111,7 @@
 //! | `simd/` | the token of an instruction set, and mathematics on its vectors |
 //! | `gemm/` | the matrix product as a ladder of ever faster rungs |
 //! | `conv/`, `attention/` | what stands on the ladder's parts: convolution without a matrix of windows, attention without a matrix of scores |
+//! | `ladder/` | convolution, softmax, layer normalisation and attention as ladders like that of `gemm/` |
 //! | `normalize/`, `pool.rs`, `resample.rs`, `runs.rs`, `scan.rs`, … | a kernel each |
 //! | `random/` | numbers as functions of (key, position) |
 //! | `parallel.rs` | who does what |
@@ -133,6 +134,7 @@ pub mod gemm;
 mod halves;
 mod ids;
 mod join;
+pub mod ladder;
 mod map;
 mod mask;
 mod math;
