@@ -9,7 +9,7 @@
 //! | 5 | [`parallel`] | tiles handed out to threads; small and skinny shapes without needless copies; this is [`product`](product()) | 256, 488 |
 //!
 //! The figures are for 512 squares on an AMD Zen 5 core (rung 4: scalar, AVX2, AVX-512; rung 5: one and two threads), whose
-//! AVX-512 units do 287 GFLOP/s at most; `cargo run --release -p glassbox-benches --example gemm_ladder` prints yours.
+//! AVX-512 units do 287 GFLOP/s at most; `cargo run --release -p glassbox-benches --example kernel_table -- gemm` prints yours.
 //!
 //! [`sgemm`] has BLAS's arguments, [`sgemm_batch`] does many products of one shape. The parts: `view.rs` the operands, `blocking.rs` sizes, `pack.rs` panels,
 //! `tile.rs` the micro-kernel, `row.rs` a matrix times a vector, `part.rs` packing and rectangles, `meeting.rs` threads, `scratch.rs` memory.
