@@ -42,11 +42,11 @@ fn main() -> ExitCode {
 }
 
 fn run(request: &Request) -> Result<(), String> {
-    if let [threads] = request.threads[..] {
-        if std::env::var(MATRIXMULTIPLY_THREADS).is_ok_and(|n| n == threads.to_string()) {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            return pool.map_err(|e| format!("no pool of {threads} threads: {e}"))?.install(|| show(request, threads));
-        }
+    if let [threads] = request.threads[..]
+        && std::env::var(MATRIXMULTIPLY_THREADS).is_ok_and(|n| n == threads.to_string())
+    {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        return pool.map_err(|e| format!("no pool of {threads} threads: {e}"))?.install(|| show(request, threads));
     }
     let this = std::env::current_exe().map_err(|e| format!("where is this program? {e}"))?;
     for &threads in &request.threads {

@@ -5,12 +5,14 @@ use glassbox_tensor::random::Key;
 use glassbox_tensor::simd::Isa;
 use glassbox_tensor::{Attention, Conv2dOptions, RowNorm, Sight, Tensor, assert_close};
 
-/// The name of a rung and what it computes.
-type Rungs<'a> = Vec<(String, Box<dyn Fn(&mut [f32]) + 'a>)>;
+/// What a rung computes.
+type Rung<'a> = Box<dyn Fn(&mut [f32]) + 'a>;
+/// Each with its name.
+type Rungs<'a> = Vec<(String, Rung<'a>)>;
 
 /// Runs the first rung and all others; `same(name, y, first)` compares. What a rung leaves unwritten stays NaN.
 fn climb(len: usize, rungs: Rungs<'_>, same: impl Fn(&str, &Tensor, &Tensor)) {
-    let run = |rung: &dyn Fn(&mut [f32])| {
+    let run = |rung: &Rung<'_>| {
         let mut y = vec![f32::NAN; len];
         rung(&mut y);
         Tensor::from_vec(y, [len])
@@ -22,7 +24,7 @@ fn climb(len: usize, rungs: Rungs<'_>, same: impl Fn(&str, &Tensor, &Tensor)) {
     }
 }
 
-fn named<'a>(name: impl Into<String>, rung: impl Fn(&mut [f32]) + 'a) -> (String, Box<dyn Fn(&mut [f32]) + 'a>) {
+fn named<'a>(name: impl Into<String>, rung: impl Fn(&mut [f32]) + 'a) -> (String, Rung<'a>) {
     (name.into(), Box::new(rung))
 }
 
