@@ -78,11 +78,11 @@ pub const FAMILIES: &[Family] = &[
 pub struct Family {
     /// What it is asked for by.
     pub name: &'static str,
-    /// What is computed, and what the axis of sizes is.
+    /// What is computed.
     pub computes: &'static str,
     /// What the axis of the plot counts.
     pub axis: &'static str,
-    /// The sizes that are timed, as `case` reads them, ascending in work.
+    /// The sizes that are timed, as `case` reads them: those of one kind, which the plot shows, in ascending order, then others.
     pub timed: &'static [&'static [usize]],
     /// The sizes at which every contestant is held to the bound.
     pub awkward: &'static [&'static [usize]],
