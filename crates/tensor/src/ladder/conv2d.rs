@@ -123,7 +123,7 @@ pub fn direct(p: &Problem<'_>, y: &mut [f32]) {
 ///
 /// ```
 /// use glassbox_tensor::{Conv2dOptions, ladder::conv2d::{Problem, rows}};
-/// let [x, w] = [&[1., 2., 3.], &[1., 10., 100.]];
+/// let (x, w) = (&[1., 2., 3.], &[1., 10., 100.]);
 /// let options = Conv2dOptions { padding: [(0, 0), (1, 1)], ..Conv2dOptions::default() };
 /// let mut y = [0.0; 3];
 /// rows(&Problem { x, x_shape: [1, 1, 1, 3], w, w_shape: [1, 1, 1, 3], options }, &mut y);
@@ -174,7 +174,7 @@ pub fn rows(p: &Problem<'_>, y: &mut [f32]) {
 ///
 /// ```
 /// use glassbox_tensor::{Conv2dOptions, ladder::conv2d::{Problem, im2col}};
-/// let [x, w] = [&[1., 2., 3., 4.], &[1., 1., 1., 1., 0., 0., 0., 2.]];
+/// let (x, w) = (&[1., 2., 3., 4.], &[1., 1., 1., 1., 0., 0., 0., 2.]);
 /// let p = Problem { x, x_shape: [1, 1, 2, 2], w, w_shape: [2, 1, 2, 2], options: Conv2dOptions::default() };
 /// let mut y = [0.0; 2];
 /// im2col(&p, &mut y);
@@ -203,7 +203,7 @@ pub fn im2col(p: &Problem<'_>, y: &mut [f32]) {
 ///
 /// ```
 /// use glassbox_tensor::{Conv2dOptions, ladder::conv2d::{Problem, windows}};
-/// let [x, w] = [&[1., 2., 3.], &[0.; 2]];
+/// let (x, w) = (&[1., 2., 3.], &[0.; 2]);
 /// let p = Problem { x, x_shape: [1, 1, 1, 3], w, w_shape: [1, 1, 1, 2], options: Conv2dOptions::padded(0) };
 /// let mut out = [0.0; 4];
 /// windows(&p, 0, 0, &mut out);
