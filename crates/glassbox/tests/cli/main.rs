@@ -1,5 +1,6 @@
 //! The built binary, as its user meets it.
 
+mod bench;
 mod commands;
 mod damage;
 mod data;
