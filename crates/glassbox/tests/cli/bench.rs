@@ -34,7 +34,8 @@ fn what_changed_between_two_documents_is_told_as_text_and_as_json() {
 
     let output = place.glassbox(["bench", "--json", "--compare", "a.json", "b.json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let changed: Vec<&Value> = document["rows"].as_array().unwrap().iter().filter(|row| row["changed"] == true).collect();
+    let changed: Vec<&Value> =
+        document["rows"].as_array().unwrap().iter().filter(|row| row["changed"] == true).collect();
     assert_eq!((changed.len(), &changed[0]["work"]), (1, &json!("tanh")));
     let [low, high] = [0, 1].map(|i| changed[0]["interval"][i].as_f64().unwrap());
     assert!(low < 1.5 && 1.5 < high && low > 1.49 && high < 1.51, "{document}");
@@ -57,9 +58,18 @@ fn a_measurement_is_saved_drawn_and_compared_with_itself() {
         .iter()
         .map(|row| format!("{} {} {}", row["name"], row["size"], row["pass"]).replace('"', ""))
         .collect();
-    assert_eq!(named, ["silu null forward", "silu null forward + backward", "gemm 48 forward", "gemm 16x24x32:tn forward"]);
+    assert_eq!(
+        named,
+        ["silu null forward", "silu null forward + backward", "gemm 48 forward", "gemm 16x24x32:tn forward"]
+    );
     for row in printed["rows"].as_array().unwrap() {
-        let samples: Vec<f64> = row["samples"].as_array().unwrap().iter().flat_map(|r| r.as_array().unwrap()).map(|s| s.as_f64().unwrap()).collect();
+        let samples: Vec<f64> = row["samples"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|r| r.as_array().unwrap())
+            .map(|s| s.as_f64().unwrap())
+            .collect();
         assert!(samples.len() >= 15 && samples.iter().all(|s| *s > 0.0), "{row}");
         assert!(row["floor_seconds"].as_f64().unwrap() > 0.0 && row["crc32"].as_str().unwrap().len() == 8, "{row}");
     }

@@ -145,15 +145,16 @@ fn grid(svg: &mut String, axes: &Axes) {
 /// The peaks, and the bandwidth of each level at the mix that is fastest there, up to the peak that is in use.
 fn ceilings(svg: &mut String, session: &Session, axes: &Axes) {
     let own = session.limits.peaks.iter().find(|peak| peak.isa == session.isa).map_or(axes.y[1], |peak| peak.all);
-    for level in &session.limits.levels {
+    for (i, level) in session.limits.levels.iter().enumerate() {
         let best = level.best();
         let from = (axes.x[0]).max(axes.y[0] / best);
         let to = (own / best).min(axes.x[1]);
         let ends = [from, to].map(|x| (axes.right(x), axes.up(x * best)));
         let [(x0, y0), (x1, y1)] = ends;
         let _ = writeln!(svg, "<path d=\"M{x0:.1} {y0:.1}L{x1:.1} {y1:.1}\" stroke=\"#3b6ea5\" stroke-width=\"1.5\"/>");
-        // Along the line, near its upper end.
-        let (x, y) = (x0 + 0.8 * (x1 - x0), y0 + 0.8 * (y1 - y0) - 6.0);
+        // Along the line, near its upper end, and not beside the name of the line before.
+        let along = 0.85 - 0.12 * (i % 3) as f64;
+        let (x, y) = (x0 + along * (x1 - x0), y0 + along * (y1 - y0) - 6.0);
         let angle = (y1 - y0).atan2(x1 - x0).to_degrees();
         let name = format!("{} {:.0} GB/s", level.name, best / 1e9);
         let _ = writeln!(
@@ -163,23 +164,24 @@ fn ceilings(svg: &mut String, session: &Session, axes: &Axes) {
     }
     let fastest = session.limits.levels.iter().map(|level| level.best()).fold(1.0, f64::max);
     let threads = counted(session.threads, "thread");
+    let mut peaks: Vec<(f64, String, bool)> = Vec::new();
     for peak in &session.limits.peaks {
-        let mut levels = vec![(peak.all, threads.to_string(), peak.isa == session.isa)];
+        let name = |flops: f64, threads: &str| format!("{} {:.0} GFLOP/s, {threads}", peak.isa.name(), flops / 1e9);
+        peaks.push((peak.all, name(peak.all, &threads.to_string()), peak.isa == session.isa));
         if session.threads > 1 {
-            levels.push((peak.one, "1 thread".to_string(), false));
+            peaks.push((peak.one, name(peak.one, "1 thread"), false));
         }
-        for (flops, threads, is_own) in levels {
-            let (x, y) = (axes.right((flops / fastest).max(axes.x[0])), axes.up(flops));
-            let style = if is_own { "stroke-width=\"1.5\"" } else { "stroke-dasharray=\"3 4\" stroke-opacity=\"0.5\"" };
-            let _ = writeln!(svg, "<path d=\"M{x:.1} {y:.1}H{:.1}\" stroke=\"#b03a2e\" {style}/>", WIDTH - RIGHT);
-            let name = format!("{} {:.0} GFLOP/s, {threads}", peak.isa.name(), flops / 1e9);
-            let _ = writeln!(
-                svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"#b03a2e\" text-anchor=\"end\">{name}</text>",
-                WIDTH - RIGHT,
-                y - 4.0
-            );
-        }
+    }
+    peaks.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut above = f64::INFINITY; // where the name of the peak before stands
+    for (flops, name, is_own) in peaks {
+        let (x, y) = (axes.right((flops / fastest).max(axes.x[0])), axes.up(flops));
+        above = (y - 4.0).min(above - 14.0);
+        let style = if is_own { "stroke-width=\"1.5\"" } else { "stroke-dasharray=\"3 4\" stroke-opacity=\"0.5\"" };
+        let right = WIDTH - RIGHT;
+        let _ = writeln!(svg, "<path d=\"M{x:.1} {y:.1}H{right:.1}\" stroke=\"#b03a2e\" {style}/>");
+        let _ =
+            writeln!(svg, "<text x=\"{right:.1}\" y=\"{above:.1}\" fill=\"#b03a2e\" text-anchor=\"end\">{name}</text>");
     }
 }
 
