@@ -2,28 +2,33 @@
 //! it untimed once, then for about 30 ms, and prints the seconds of one call. `tools/peers/compare.py` drives it.
 //!
 //! `cargo run --release -p glassbox-benches --example serve_rounds -- THREADS`, with names as `nn:512x512x512`,
-//! `gemm/nn:512x512x512`, `conv2d:16x64x32x32:64:3:1:1:both` (`benches/src/served/` has all) and `vae_step`.
+//! `gemm/nn:512x512x512`, `conv2d:16x64x32x32:64:3:1:1:both` (`benches/src/served/` has all), `step:vae`
+//! (`benches/src/steps/`), and `floor:FLOPS:READ:WRITTEN`, which answers with the least seconds that this machine needs.
 
 use glassbox_benches::served::{self, Work};
-use glassbox_train::RunConfig;
+use glassbox_benches::steps;
+use glassbox_tensor::ceiling::{Ceilings, Traffic};
+use glassbox_tensor::simd::Isa;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 const ROUND: Duration = Duration::from_millis(30);
+/// How many names stay ready: as many as a row has contestants in this process.
+const READY: usize = 4;
 
 /// The work of that name, made ready.
-fn work(name: &str, threads: usize) -> Result<Option<Work>, Box<dyn Error>> {
-    if name == "vae_step" {
-        let config = RunConfig::new(&glassbox_vae::VAE_MLP);
-        let mut experiment = (config.preset().build)(&config, glassbox_data::open("fashion-mnist")?)?;
-        let mut step = 0;
-        return Ok(Some(Box::new(move || {
-            experiment.train_step(step).expect("a step of the preset");
-            step += 1;
-        })));
-    }
-    Ok(served::work(name, threads))
+fn work(name: &str, threads: usize) -> Option<Work> {
+    steps::serve(name).or_else(|| served::work(name, threads))
+}
+
+/// The seconds of `floor:FLOPS:READ:WRITTEN`: what so many operations and bytes take here at least.
+fn floor(name: &str, ceilings: &mut Option<Ceilings>) -> Option<f64> {
+    let numbers: Vec<u64> = name.strip_prefix("floor:")?.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let &[flops, read, written] = &numbers[..] else { return None };
+    let ceilings = ceilings.get_or_insert_with(|| Ceilings::measure(Isa::current()));
+    Some(ceilings.floor(flops, Traffic { read, written }, usize::try_from(read + written).ok()?).seconds)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,14 +44,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::process::exit(status.code().unwrap_or(1));
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
-    let mut ready: Option<(String, Work)> = None;
+    // The contestants of a row stay ready while they take turns.
+    let mut ready: VecDeque<(String, Work)> = VecDeque::new();
+    let mut ceilings = None;
     for line in std::io::stdin().lock().lines() {
         let name = line?.trim().to_string();
-        if ready.as_ref().is_none_or(|(last, _)| *last != name) {
-            ready = work(&name, threads)?.map(|work| (name.clone(), work));
+        if !ready.iter().any(|(known, _)| *known == name)
+            && let Some(work) = work(&name, threads)
+        {
+            ready.push_front((name.clone(), work));
+            ready.truncate(READY);
         }
-        match &mut ready {
-            None => println!("unknown {name}"),
+        match ready.iter_mut().find(|(known, _)| *known == name) {
+            None => match floor(&name, &mut ceilings) {
+                Some(seconds) => println!("{seconds:e}"),
+                None => println!("unknown {name}"),
+            },
             Some((_, work)) => {
                 work();
                 let (start, mut calls) = (Instant::now(), 0);

@@ -4,7 +4,8 @@
     python compare.py [--threads 1 2] [--only TEXT…] [--rounds 25] [--out FILE.md] [--json FILE] [--venv FOLDER]
 
 Servers speak the protocol of rounds.py: ours (the example `serve_rounds` of the package glassbox-benches, which also serves
-the crates `gemm` and `matrixmultiply`), PyTorch's kernels.py and OpenBLAS's openblas.py. rows.py says what is timed. In
+the crates `gemm` and `matrixmultiply`), PyTorch's kernels.py and steps.py, and
+OpenBLAS's openblas.py. rows.py says what is timed. In
 every round each contestant of a row is timed once, in turning order, so that a slow spell of a shared machine meets all of
 them. A ratio is the median over the rounds of the paired ratio (the peer's time / our time: above 1 we are faster) with an
 interval that holds the true median with at least 95% confidence, whatever the distribution (order statistics).
@@ -260,6 +261,9 @@ def main():
         ours = Server("ours", [*args.ours.split(), str(threads)])
         torch = Server("PyTorch", [python, str(HERE / "kernels.py"), str(threads), *(["--eager"] if args.eager else [])])
         servers = {"ours": ours, "gemm": ours, "matrixmultiply": ours, "PyTorch": torch}
+        if chosen["training steps"]:
+            servers["steps"] = Server("PyTorch's steps", [python, str(HERE / "steps.py"), str(threads), "--serve",
+                                                           *(["--eager"] if args.eager else [])])
         if any("OpenBLAS" in row.peers for table in chosen.values() for row in table):
             servers["OpenBLAS"] = Server("OpenBLAS", [python, str(HERE / "openblas.py"), str(threads)])
         processes = list({id(server): server for server in servers.values()}.values())
@@ -270,12 +274,14 @@ def main():
         bystanders = Bystanders(processes)
         for group, table in chosen.items():
             for row in table:
-                peers = [(label, servers[label], f"{label}/{row.name}" if servers[label] is ours else row.name)
+                def server(label):
+                    return servers["steps" if label == "PyTorch" and row.name.startswith("step:") else label]
+                peers = [(label, server(label), f"{label}/{row.name}" if server(label) is ours else row.name)
                          for label in row.peers]
                 times = contest((ours, row.name), peers, args.rounds)
                 if not times:
                     continue
-                floor = ours.round("floor:{}:{}:{}".format(*rows.cost(row.name)))
+                floor = ours.round("floor:{}:{}:{}".format(*map(int, rows.cost(row.name))))
                 line = measured(row, threads, times, floor, peaks[-1])
                 tables[group].append(line)
                 print(f"{row.name} ({threads}): {seconds_text(line['ours'])}, {line['ratio']:.3f} of {line['best']}, "

@@ -23,6 +23,8 @@ class Row:
 def cost(name):
     """(FLOPs, bytes read, bytes written) of one call."""
     kind, *rest = name.split(":")
+    if kind == "step":
+        return STEP_FLOPS[rest[0]], 0, 0
     both = bool(rest) and rest[-1] == "both"
 
     def sizes(text):
@@ -80,6 +82,12 @@ def both(name, *args, **kwargs):
     return [Row(f"{name}:forward", *args, **kwargs), Row(f"{name}:both", *args, **kwargs)]
 
 
+# What a step can't do without: the products of the forward pass and the two of the backward pass, where a mask's zeros aren't
+# multiplied, causal attention counts by half, and the first layer's input needs no gradient.
+STEP_FLOPS = {
+    "vae": 0.415e9, "gpt_char": 3.93e9, "gpt_baby": 272.6e9, "dcgan": 25.7e9, "unet32": 77.5e9, "unet64": 308.5e9,
+    "wavenet1": 25.0e9, "wavenet2": 37.5e9, "pixelcnn": 23.7e9,
+}
 M4 = 4 << 20
 GROUPS = {
     "sgemm": [
@@ -121,5 +129,10 @@ GROUPS = {
     ],
     "attention": [Row("attention:8x6x256x64:forward", 1.7), Row("attention:8x6x256x64:both", 1.5)],
     "overhead": [Row("tiny_add", seconds=0.5e-6), Row("tiny_chain:100", seconds=100 * 1.5e-6)],
+    "training steps": [
+        Row(f"step:{name}", target) for name, target in (
+            ("vae", 1.8), ("gpt_char", 1.5), ("dcgan", 1.2), ("unet32", 1.25), ("wavenet1", 1.6), ("wavenet2", 1.8),
+            ("pixelcnn", 1.7), ("unet64", 1.15), ("gpt_baby", 1.12))
+    ],
     "AdamW": [Row("adamw:72x384x384:plain", of_bandwidth=0.9), Row("adamw:72x384x384:clip_ema", of_bandwidth=0.9)],
 }

@@ -1,6 +1,7 @@
 //! What `kernel_table` is asked for.
 
 use super::{FAMILIES, Family};
+use glassbox_data::names::unknown;
 
 /// The words of a command.
 #[derive(Clone)]
@@ -29,17 +30,11 @@ impl Request {
     /// assert!(mistake.ends_with("did you mean softmax?"), "{mistake}");
     /// ```
     pub fn parse(words: &[String]) -> Result<Request, String> {
-        let names = || FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>().join(", ");
+        let known = || FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>();
         let mut words = words.iter();
-        let name = words.next().ok_or_else(|| format!("which family? There are {}", names()))?;
-        let family = FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| {
-            let nearest = FAMILIES.iter().max_by(|a, b| {
-                let like = |family: &Family| strsim::jaro_winkler(family.name, name);
-                like(a).total_cmp(&like(b))
-            });
-            let nearest = nearest.map_or("gemm", |family| family.name);
-            format!("there is no family {name}, only {}; did you mean {nearest}?", names())
-        })?;
+        let name = words.next().ok_or_else(|| format!("which family? There are {}", known().join(", ")))?;
+        let family =
+            FAMILIES.iter().find(|family| family.name == name).ok_or_else(|| unknown("family", name, &known()))?;
         let mut request = Request { family: *family, threads: vec![1], rounds: 25, svg: None, words: Vec::new() };
         while let Some(word) = words.next() {
             let mut value = || words.next().cloned().ok_or_else(|| format!("{word} needs a value"));
