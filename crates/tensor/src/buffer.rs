@@ -4,12 +4,15 @@
 //! the next request of that class takes one: no system call, no page fault, no zeroing. `GLASSBOX_POOL=off` gives
 //! every buffer back to the allocator at once and sizes it exactly, which is what the sanitizers need to see an
 //! access beyond the end.
+//!
+//! A buffer is one allocation: a cache line that says who shares it and how long it is, and the floats from the next line
+//! on. An `Arc` beside the floats would be a second one, and the only one that a recycled buffer still costs.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence};
+use std::sync::{Mutex, OnceLock};
 
 /// A cache line, and the widest vector.
 const ALIGN: usize = 64;
@@ -19,20 +22,26 @@ const MAX_LEN: usize = isize::MAX as usize / 8;
 const POOL_LIMIT: usize = 1 << 30;
 
 /// A shared array of f32. Clones share memory; [`make_mut`](Self::make_mut) separates them.
-#[derive(Clone)]
-pub(crate) struct Buffer(Arc<Storage>);
+pub(crate) struct Buffer(NonNull<Head>);
 
-struct Storage {
-    ptr: NonNull<f32>,
+/// What stands before the floats.
+#[repr(C, align(64))]
+struct Head {
+    /// How many share the memory.
+    owners: AtomicUsize,
     len: usize,
     /// What was allocated, at least `len`: the size class.
     capacity: usize,
 }
 
-// SAFETY: a Storage owns its memory alone, and hands out `&mut` only through `&mut self`.
-unsafe impl Send for Storage {}
-// SAFETY: as above; through `&self` it is only read.
-unsafe impl Sync for Storage {}
+/// The floats begin after this many bytes.
+const HEAD: usize = size_of::<Head>();
+const _: () = assert!(HEAD == ALIGN);
+
+// SAFETY: the count of owners is atomic, and `&mut` to the floats is handed out only through `&mut` of their one owner.
+unsafe impl Send for Buffer {}
+// SAFETY: as above; through `&self` the floats are only read.
+unsafe impl Sync for Buffer {}
 
 impl Buffer {
     /// `len` floats to be overwritten: recycled values, or NaN in debug builds, so that a kernel which forgets an
@@ -43,9 +52,7 @@ impl Buffer {
     #[track_caller]
     pub(crate) fn for_overwrite(len: usize) -> Self {
         assert!(len <= MAX_LEN, "a tensor of {len} elements is beyond any machine's memory");
-        let capacity = if pool_enabled() { size_class(len).1 } else { len };
-        let ptr = take(capacity);
-        let mut buffer = Buffer(Arc::new(Storage { ptr, len, capacity }));
+        let mut buffer = Buffer(take(len));
         if cfg!(debug_assertions) {
             buffer.make_mut().fill(f32::NAN);
         }
@@ -65,44 +72,67 @@ impl Buffer {
         buffer
     }
 
-    pub(crate) fn as_slice(&self) -> &[f32] {
-        // SAFETY: `ptr` holds `capacity` ≥ `len` initialised floats (zeroed when allocated, only ever overwritten by
-        // floats) for as long as the storage lives.
-        unsafe { std::slice::from_raw_parts(self.0.ptr.as_ptr(), self.0.len) }
+    fn head(&self) -> &Head {
+        // SAFETY: `take` wrote the head, which is never written again but for its atomic count while an owner is left.
+        unsafe { self.0.as_ref() }
     }
 
+    fn floats(&self) -> *mut f32 {
+        // SAFETY: the allocation has HEAD bytes before its floats.
+        unsafe { self.0.cast::<u8>().add(HEAD).cast::<f32>().as_ptr() }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[f32] {
+        // SAFETY: `capacity` ≥ `len` initialised floats follow the head (zeroed when allocated, only ever overwritten by
+        // floats), for as long as this owner lives.
+        unsafe { std::slice::from_raw_parts(self.floats(), self.head().len) }
+    }
+
+    /// Whether nobody else shares the memory. Then nobody else can begin to, for that takes another owner to clone.
     pub(crate) fn is_unique(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.head().owners.load(Ordering::Acquire) == 1
     }
 
     /// The floats for writing. When others share them, they are copied first, and the copy is counted.
     pub(crate) fn make_mut(&mut self) -> &mut [f32] {
-        if Arc::get_mut(&mut self.0).is_none() {
-            count_copied(self.0.len);
-            let copy = Self::for_overwrite(self.0.len);
+        if !self.is_unique() {
+            count_copied(self.head().len);
+            let copy = Buffer(take(self.head().len));
             // SAFETY: the copy was made on the line above, has `len` floats, and nobody else has seen it.
-            unsafe { std::slice::from_raw_parts_mut(copy.0.ptr.as_ptr(), self.0.len) }.copy_from_slice(self.as_slice());
+            unsafe { std::slice::from_raw_parts_mut(copy.floats(), self.head().len) }.copy_from_slice(self.as_slice());
             *self = copy;
         }
-        let storage = Arc::get_mut(&mut self.0).expect("unique: checked or made so above");
-        // SAFETY: as in `as_slice`; `get_mut` proves that nobody else can reach the storage while `self` is borrowed.
-        unsafe { std::slice::from_raw_parts_mut(storage.ptr.as_ptr(), storage.len) }
+        // SAFETY: as in `as_slice`; this is the only owner, checked or made so above, and it is borrowed for writing.
+        unsafe { std::slice::from_raw_parts_mut(self.floats(), self.head().len) }
     }
 
     /// Where the memory lies: equal for buffers which share it.
     pub(crate) fn address(&self) -> usize {
-        self.0.ptr.as_ptr() as usize
+        self.floats() as usize
     }
 }
 
-impl Drop for Storage {
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        // Relaxed, as in Arc: who clones has a buffer already, and hands the new one on by means that synchronise.
+        let owners = self.head().owners.fetch_add(1, Relaxed);
+        assert!(owners < isize::MAX as usize, "a buffer with {owners} owners, most of whom must have been forgotten");
+        Buffer(self.0)
+    }
+}
+
+impl Drop for Buffer {
     fn drop(&mut self) {
-        give(self.ptr, self.capacity);
+        // What every owner did with the floats happens before the last one gives them away.
+        if self.head().owners.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            give(self.0);
+        }
     }
 }
 
 fn layout(capacity: usize) -> Layout {
-    Layout::from_size_align((4 * capacity).max(ALIGN), ALIGN).expect("64 is a power of two; MAX_LEN bounds the size")
+    Layout::from_size_align(HEAD + 4 * capacity, ALIGN).expect("64 is a power of two; MAX_LEN bounds the size")
 }
 
 /// The class that `len` belongs to and its capacity: four classes an octave, so at most a quarter is wasted.
@@ -114,8 +144,15 @@ fn size_class(len: usize) -> (usize, usize) {
     (4 * octave + quarter, (1 << octave) + quarter * step)
 }
 
+/// A buffer without owners.
+struct Free(NonNull<Head>);
+
+// SAFETY: nobody else knows of the memory.
+unsafe impl Send for Free {}
+
 struct Pool {
-    free: Vec<Vec<usize>>, // addresses by class; usize, since a raw pointer is not Send
+    /// By class.
+    free: Vec<Vec<Free>>,
     held: usize,
 }
 
@@ -134,25 +171,40 @@ fn pool_enabled() -> bool {
     *ENABLED.get_or_init(|| std::env::var("GLASSBOX_POOL").as_deref() != Ok("off"))
 }
 
-fn take(capacity: usize) -> NonNull<f32> {
+/// Memory for `len` floats, with one owner: whoever calls this.
+fn take(len: usize) -> NonNull<Head> {
+    let (class, capacity) = if pool_enabled() { size_class(len) } else { (0, len) };
     let live = LIVE.fetch_add(4 * capacity, Relaxed) + 4 * capacity;
-    PEAK.fetch_max(live, Relaxed);
-    if pool_enabled() {
-        let mut pool = POOL.lock().expect("no panic happens while the pool is locked");
-        if let Some(address) = pool.free.get_mut(size_class(capacity).0).and_then(Vec::pop) {
-            pool.held -= 4 * capacity;
-            HITS.fetch_add(1, Relaxed);
-            return NonNull::new(address as *mut f32).expect("only non-null addresses enter the pool");
-        }
+    if live > PEAK.load(Relaxed) {
+        PEAK.fetch_max(live, Relaxed);
     }
-    MISSES.fetch_add(1, Relaxed);
-    let layout = layout(capacity);
-    // SAFETY: the layout has a size of at least 64 bytes.
-    let ptr = unsafe { alloc_zeroed(layout) };
-    NonNull::new(ptr.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+    let head = recycled(class, capacity).unwrap_or_else(|| {
+        MISSES.fetch_add(1, Relaxed);
+        let layout = layout(capacity);
+        // SAFETY: the layout has a size of at least HEAD bytes.
+        let ptr = unsafe { alloc_zeroed(layout) };
+        NonNull::new(ptr.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+    });
+    // SAFETY: the allocation begins with room for a head, and nobody else knows of it: it is new, or out of the pool.
+    unsafe { head.write(Head { owners: AtomicUsize::new(1), len, capacity }) };
+    head
 }
 
-fn give(ptr: NonNull<f32>, capacity: usize) {
+fn recycled(class: usize, capacity: usize) -> Option<NonNull<Head>> {
+    if !pool_enabled() {
+        return None;
+    }
+    let mut pool = POOL.lock().expect("no panic happens while the pool is locked");
+    let Free(head) = pool.free.get_mut(class)?.pop()?;
+    pool.held -= 4 * capacity;
+    HITS.fetch_add(1, Relaxed);
+    Some(head)
+}
+
+/// Takes back memory whose last owner has gone.
+fn give(head: NonNull<Head>) {
+    // SAFETY: the last owner hands it over, so it is still there and nobody writes to it.
+    let capacity = unsafe { head.as_ref() }.capacity;
     LIVE.fetch_sub(4 * capacity, Relaxed);
     if pool_enabled() {
         let class = size_class(capacity).0;
@@ -163,13 +215,13 @@ fn give(ptr: NonNull<f32>, capacity: usize) {
             if pool.free.len() <= class {
                 pool.free.resize_with(class + 1, Vec::new);
             }
-            pool.free[class].push(ptr.as_ptr() as usize);
+            pool.free[class].push(Free(head));
             pool.held += 4 * capacity;
             return;
         }
     }
-    // SAFETY: `ptr` came from `alloc_zeroed` in `take` with this same layout, and its one owner is being dropped.
-    unsafe { dealloc(ptr.as_ptr().cast(), layout(capacity)) };
+    // SAFETY: `head` came from `alloc_zeroed` in `take` with this same layout, and its last owner has gone.
+    unsafe { dealloc(head.as_ptr().cast(), layout(capacity)) };
 }
 
 /// What the pool has done since the start of the process.
@@ -205,6 +257,20 @@ pub fn pool_stats() -> PoolStats {
         peak_bytes: PEAK.load(Relaxed),
         held_bytes,
     }
+}
+
+/// Requests for buffers since the start of the process: those answered with a recycled one, and those that went to the
+/// allocator. Two of the numbers of [`pool_stats`], for who asks around every operation.
+///
+/// ```
+/// use glassbox_tensor::{Tensor, pool_requests};
+/// let (hits, misses) = pool_requests();
+/// drop(Tensor::ones([1000]));
+/// let after = pool_requests();
+/// assert!(after.0 + after.1 > hits + misses);
+/// ```
+pub fn pool_requests() -> (u64, u64) {
+    (HITS.load(Relaxed), MISSES.load(Relaxed))
 }
 
 /// Begins to measure [`PoolStats::peak_bytes`] anew, from what is in use now.
@@ -265,6 +331,25 @@ mod tests {
         assert_eq!((a.as_slice()[3], b.as_slice()[3]), (2.0, 1.0));
         a.make_mut()[4] = 5.0;
         assert_eq!(copied_bytes() - before, 400, "a unique buffer is written in place");
+    }
+
+    #[test]
+    fn the_last_of_many_owners_gives_the_memory_back() {
+        let odd = 23_456; // a size that no other test uses
+        let buffer = Buffer::filled(odd, 1.0);
+        let address = buffer.address();
+        std::thread::scope(|scope| {
+            for i in 0..4 {
+                let mine = buffer.clone();
+                scope.spawn(move || {
+                    let mut own = mine.clone();
+                    own.make_mut()[i] = 2.0; // a copy, for others have it too
+                    assert_eq!((own.as_slice()[i], mine.as_slice()[i], mine.is_unique()), (2.0, 1.0, false));
+                });
+            }
+        });
+        assert!(buffer.is_unique() && buffer.address() == address);
+        assert!(buffer.as_slice().iter().all(|&x| x == 1.0));
     }
 
     #[test]

@@ -105,7 +105,7 @@
 //! | --- | --- |
 //! | `tensor.rs`, `tensor/`, `shape.rs` | what a tensor is, and the ways of reading one |
 //! | `ids.rs` | whole numbers that name entries, and what they pick: `gather.rs`, `scatter.rs`, `sort.rs` |
-//! | `buffer.rs` | memory: aligned, shared, pooled |
+//! | `buffer.rs`, `list.rs`, `heap.rs` | memory: aligned, shared, pooled; lists that are used again; what is allocated all the same |
 //! | `map.rs`, `rows.rs`, `math.rs` | elementwise kernels, kernels along rows, arithmetic |
 //! | `reduce/` | sums, extrema, in a fixed tree |
 //! | `simd/` | the token of an instruction set, and mathematics on its vectors |
@@ -132,9 +132,11 @@ mod einsum;
 mod gather;
 pub mod gemm;
 mod halves;
+mod heap;
 mod ids;
 mod join;
 pub mod ladder;
+mod list;
 mod map;
 mod mask;
 mod math;
@@ -159,7 +161,7 @@ mod tensor;
 pub mod testing;
 
 pub use attention::{Attention, Sight};
-pub use buffer::{PoolStats, copied_bytes, pool_stats, reset_peak_bytes};
+pub use buffer::{PoolStats, copied_bytes, pool_requests, pool_stats, reset_peak_bytes};
 pub use conv::{
     Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions, ConvTranspose2dOptions, conv_transpose1d_shape,
     conv_transpose2d_shape, conv1d_shape, conv2d_shape, conv2d_weight_shape,
@@ -167,8 +169,10 @@ pub use conv::{
 pub use counted::{Counted, counted};
 pub use cross_entropy::CrossEntropy;
 pub use halves::map_halves;
+pub use heap::{CountingAllocator, HeapCount};
 pub use ids::Ids;
 pub use join::stack_axis;
+pub use list::List;
 pub use map::{map_inplace, map_n, map_to, update_n};
 pub use mask::Comparison;
 pub use matmul::matmul_shape;

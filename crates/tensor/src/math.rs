@@ -336,3 +336,53 @@ impl std::ops::AddAssign<&Tensor> for Tensor {
         }
     }
 }
+
+impl Tensor {
+    /// The sum with another tensor of its shape, in the memory of whichever of the two nobody else reads.
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// let (a, b) = (tensor![1., 2.], tensor![10., 20.]);
+    /// let shared = a.clone();
+    /// assert_eq!(a.plus(b), tensor![11., 22.]); // in b's memory
+    /// assert_eq!(shared, tensor![1., 2.]);
+    /// ```
+    ///
+    /// # Panics
+    /// When the shapes differ.
+    #[track_caller]
+    pub fn plus(mut self, mut other: Tensor) -> Tensor {
+        let (a, b) = (self.shape(), other.shape());
+        assert!(a == b, "plus: shapes {a:?} and {b:?} differ; use + to repeat one of them");
+        if !self.is_unique_and_contiguous() && other.is_unique_and_contiguous() {
+            std::mem::swap(&mut self, &mut other); // a + b = b + a, bit for bit
+        }
+        self += &other;
+        self
+    }
+}
+
+/// Scales every element: in place when nobody shares the memory.
+///
+/// ```
+/// use glassbox_tensor::tensor;
+/// let mut x = tensor![1., 2.];
+/// x *= 2.0;
+/// assert_eq!(x, tensor![2., 4.]);
+/// ```
+impl std::ops::MulAssign<f32> for Tensor {
+    fn mul_assign(&mut self, c: f32) {
+        struct Scaled(f32);
+        impl crate::simd::UpdateLanes<1, 0> for Scaled {
+            #[inline(always)]
+            fn lanes<S: Simd>(&self, s: S, [a]: [S::F; 1], _: [S::F; 0]) -> [S::F; 1] {
+                [a * s.splat(self.0)]
+            }
+        }
+        if self.is_unique_and_contiguous() {
+            crate::map::map_inplace(&Scaled(c), self, []);
+        } else {
+            *self = &*self * c;
+        }
+    }
+}

@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,15 @@ pub(crate) fn serial_threshold() -> usize {
     THRESHOLD.get()
 }
 
+/// How many threads share the work of this thread's operations.
+///
+/// ```
+/// assert!(glassbox_tensor::parallel::threads() >= 1);
+/// ```
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
 /// Whether `work` units are worth handing to the pool from this thread.
 ///
 /// ```
@@ -78,19 +88,6 @@ fn tasks_on_pool(tasks: usize, work: usize, task: &(dyn Fn(usize) + Sync)) {
         });
     } else {
         (0..tasks).for_each(task);
-    }
-}
-
-/// Runs `f` on each task, which owns what it writes, on the pool when the work is worth it.
-pub(crate) fn for_each_of<T: Send>(tasks: Vec<T>, work: usize, f: impl Fn(T) + Sync) {
-    if tasks.len() > 1 && worthwhile(work) {
-        let probe = Probe::current();
-        tasks.into_par_iter().with_max_len(1).for_each(|task| {
-            Probe::seen(&probe);
-            f(task)
-        });
-    } else {
-        tasks.into_iter().for_each(f);
     }
 }
 
@@ -147,6 +144,45 @@ pub(crate) fn for_each_slot<T: Send>(slots: &mut [T], work: usize, task: impl Fn
     chunks_on_pool(slots, 1, work, &|i, slot| task(i, &mut slot[0]));
 }
 
+/// Runs `f` on each item, on the pool when all of them together are worth it. `weight` is the work of one, in elements: a
+/// task takes neighbours that have a [`CHUNK`] of it, so small items share one and a large one has its own.
+///
+/// ```
+/// let mut lists = [vec![1, 2], vec![3], vec![]];
+/// glassbox_tensor::parallel::for_each_weighed(&mut lists, 1 << 20, |list| list.len(), |list| list.push(0));
+/// assert_eq!(lists, [vec![1, 2, 0], vec![3, 0], vec![0]]);
+/// ```
+pub fn for_each_weighed<T: Send>(
+    items: &mut [T],
+    work: usize,
+    weight: impl Fn(&T) -> usize + Sync,
+    f: impl Fn(&mut T) + Sync,
+) {
+    fn split<T: Send>(items: &mut [T], weight: &(dyn Fn(&T) -> usize + Sync), f: &(dyn Fn(&mut T) + Sync)) {
+        let total: usize = items.iter().map(weight).sum();
+        if items.len() <= 1 || total <= CHUNK {
+            return items.iter_mut().for_each(f);
+        }
+        let mut before = 0;
+        let until_half = items.iter().take_while(|item| {
+            before += weight(item);
+            2 * before <= total
+        });
+        let middle = until_half.count().clamp(1, items.len() - 1);
+        let (left, right) = items.split_at_mut(middle);
+        rayon::join(|| split(left, weight, f), || split(right, weight, f));
+    }
+    if items.len() > 1 && worthwhile(work) {
+        let probe = Probe::current();
+        split(items, &weight, &|item| {
+            Probe::seen(&probe);
+            f(item)
+        });
+    } else {
+        items.iter_mut().for_each(f);
+    }
+}
+
 /// Cuts each of M outputs into chunks of its own length and runs `task(i, chunk i of each)`, on the pool when the work is
 /// worth it. An output that is empty, because nobody wants it, gives empty chunks.
 pub(crate) fn for_each_chunk_of<const M: usize>(
@@ -155,10 +191,65 @@ pub(crate) fn for_each_chunk_of<const M: usize>(
     work: usize,
     task: &(dyn Fn(usize, &mut [&mut [f32]; M]) + Sync),
 ) {
-    let mut chunks = outs.map(|(out, chunk)| out.chunks_mut(chunk.max(1)));
-    let one_each = |_| chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
-    let mut parts: Vec<[&mut [f32]; M]> = (0..tasks).map(one_each).collect();
-    chunks_on_pool(&mut parts, 1, work, &|i, part| task(i, &mut part[0]));
+    let lengths = outs.each_ref().map(|(_, chunk)| (*chunk).max(1));
+    let starts = |i: usize| lengths.map(|len| i * len);
+    for_each_piece_of(outs.map(|(out, _)| out), 0..tasks, work, &starts, task);
+}
+
+/// Where piece `i` of each of M outputs starts; for the end of the tasks, where the last one ends.
+pub(crate) type Starts<'a, const M: usize> = &'a (dyn Fn(usize) -> [usize; M] + Sync);
+
+/// Cuts each of M outputs at `starts` and runs `task(i, piece i of each)`, on the pool when the work is worth it. The outputs
+/// begin where the first task's pieces do. One that is shorter, or empty because nobody wants it, gives empty pieces.
+///
+/// The tasks are halved until each is alone, with its pieces; a list of them would be an allocation that grows with the problem.
+pub(crate) fn for_each_piece_of<const M: usize>(
+    outs: [&mut [f32]; M],
+    tasks: Range<usize>,
+    work: usize,
+    starts: Starts<'_, M>,
+    task: &(dyn Fn(usize, &mut [&mut [f32]; M]) + Sync),
+) {
+    if tasks.len() > 1 && worthwhile(work) {
+        let probe = Probe::current();
+        let task = |i, pieces: &mut [&mut [f32]; M]| {
+            Probe::seen(&probe);
+            task(i, pieces)
+        };
+        return halve(outs, tasks, starts, &task);
+    }
+    let mut rest = outs;
+    for i in tasks {
+        let [mut pieces, later] = cut(rest, starts(i), starts(i + 1));
+        task(i, &mut pieces);
+        rest = later;
+    }
+}
+
+/// Cuts outputs that begin at `from` at `to`.
+fn cut<const M: usize>(outs: [&mut [f32]; M], from: [usize; M], to: [usize; M]) -> [[&mut [f32]; M]; 2] {
+    let mut j = 0;
+    let mut pairs = outs.map(|out| {
+        let len = (to[j] - from[j]).min(out.len());
+        j += 1;
+        out.split_at_mut(len)
+    });
+    let later = pairs.each_mut().map(|(_, later)| std::mem::take(later));
+    [pairs.map(|(now, _)| now), later]
+}
+
+fn halve<const M: usize>(
+    mut outs: [&mut [f32]; M],
+    tasks: Range<usize>,
+    starts: Starts<'_, M>,
+    task: &(dyn Fn(usize, &mut [&mut [f32]; M]) + Sync),
+) {
+    if tasks.len() == 1 {
+        return task(tasks.start, &mut outs);
+    }
+    let middle = tasks.start + tasks.len() / 2;
+    let [left, right] = cut(outs, starts(tasks.start), starts(middle));
+    rayon::join(|| halve(left, tasks.start..middle, starts, task), || halve(right, middle..tasks.end, starts, task));
 }
 
 /// The columns of blocks: `out` is (blocks, n, inner), and a slot holds `width` columns (the last ones of a row fewer) of

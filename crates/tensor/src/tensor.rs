@@ -74,6 +74,19 @@ impl Tensor {
         Self::from_buffer(Buffer::from_slice(data), shape)
     }
 
+    /// `f` of each item.
+    ///
+    /// # Panics
+    /// When there are fewer or more than the shape holds.
+    #[track_caller]
+    pub(crate) fn of_each<T>(items: &[T], shape: impl AsRef<[usize]>, f: impl Fn(&T) -> f32) -> Self {
+        let (have, want) = (items.len(), numel(shape.as_ref()));
+        assert!(have == want, "of_each: {have} for {want}");
+        let mut out = Self::for_overwrite(shape.as_ref());
+        out.make_mut().iter_mut().zip(items).for_each(|(out, item)| *out = f(item));
+        out
+    }
+
     /// Every element `x`.
     ///
     /// ```

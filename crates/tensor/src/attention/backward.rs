@@ -19,11 +19,11 @@
 //! group, and makes each pair's weights once. Where there are fewer, tasks have some queries (and make dq) or a block
 //! of keys (and make dk and dv), and the weights are made twice; the sums are the same, and so are their bits.
 
-use super::problem::Block;
+use super::problem::{Block, Problem};
 use super::product::{Right, multiply};
-use super::weights::{Back, Scratch, deltas, take, weights_and_their_gradient, zeros_around};
+use super::weights::{Back, Scratch, deltas, weights_and_their_gradient, zeros_around};
 use crate::gemm::{MatMut, MatRef, Panels, TileShape, with_scratch};
-use crate::parallel::for_each_of;
+use crate::parallel::for_each_piece_of;
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
@@ -37,36 +37,93 @@ const GROUPS: usize = 8;
 /// Adds to the row-major gradients, of which any may be missing: dq (B, H, T, D), dk (B, Hkv, S, D) and dv (B, Hkv, S,
 /// Dv).
 pub(super) fn backward(back: &Back<'_>, dq: Option<&mut [f32]>, dk: Option<&mut [f32]>, dv: Option<&mut [f32]>) {
-    let p = &back.p;
-    let (t, s, kv_heads) = (p.queries(), p.keys(), p.k.shape[1]);
-    let (heads, group) = (p.batch() * p.heads(), p.group());
-    let mut tasks = Vec::new();
-    let (mut dq, mut dk, mut dv) = (dq, dk, dv);
-    let mut add = |g: Range<usize>, i: Range<usize>, j: Range<usize>, of_q: bool, of_kv: bool| {
-        let (b, first) = (g.start / p.heads(), g.start % p.heads());
-        tasks.push(Task {
-            b,
-            heads: first..first + g.len(),
-            dq: if of_q { take(&mut dq, g.len() * i.len() * p.q.shape[3]) } else { None },
-            dk: if of_kv { take(&mut dk, j.len() * p.k.shape[3]) } else { None },
-            dv: if of_kv { take(&mut dv, j.len() * p.v.shape[3]) } else { None },
-            queries: i,
-            keys: j,
-        });
-    };
-    if p.batch() * kv_heads >= GROUPS {
-        (0..p.batch() * kv_heads).for_each(|g| add(g * group..(g + 1) * group, 0..t, 0..s, true, true));
-    } else {
-        for h in 0..heads {
-            (0..t).step_by(QUERIES).for_each(|i| add(h..h + 1, i..t.min(i + QUERIES), 0..s, true, false));
-        }
-        for g in 0..p.batch() * kv_heads {
-            let group = g * group..(g + 1) * group;
-            (0..s).step_by(KEYS).for_each(|j| add(group.clone(), 0..t, j..s.min(j + KEYS), false, true));
+    let cut = Cut::new(&back.p, [dq.is_some(), dk.is_some(), dv.is_some()]);
+    Isa::current().dispatch(Backward(back, cut, [dq, dk, dv].map(Option::unwrap_or_default)));
+}
+
+/// The tasks by their numbers: those that make dq, and then those that make dk and dv; or those that make all three.
+struct Cut {
+    wanted: [bool; 3],
+    /// Whether a task has a head of keys with all of its group, and makes all three.
+    whole: bool,
+    /// Heads of queries and of keys in the batch.
+    heads: [usize; 2],
+    /// Heads of queries for each example, and for each head of keys.
+    per: [usize; 2],
+    /// Queries and keys, and the blocks that they make.
+    len: [usize; 2],
+    blocks: [usize; 2],
+    /// D and Dv.
+    cols: [usize; 2],
+}
+
+impl Cut {
+    fn new(p: &Problem<'_>, wanted: [bool; 3]) -> Cut {
+        let heads = [p.batch() * p.heads(), p.batch() * p.k.shape[1]];
+        let len = [p.queries(), p.keys()];
+        Cut {
+            wanted,
+            whole: heads[1] >= GROUPS,
+            heads,
+            per: [p.heads(), p.group()],
+            len,
+            blocks: [len[0].div_ceil(QUERIES), len[1].div_ceil(KEYS)],
+            cols: [p.k.shape[3], p.v.shape[3]],
         }
     }
-    tasks.retain(|task| task.dq.is_some() || task.dk.is_some() || task.dv.is_some());
-    Isa::current().dispatch(Backward(back, tasks));
+
+    /// Tasks that make dq alone.
+    fn for_queries(&self) -> usize {
+        self.heads[0] * self.blocks[0]
+    }
+
+    /// Those whose gradients somebody wants.
+    fn tasks(&self) -> Range<usize> {
+        let [dq, dk, dv] = self.wanted;
+        if self.whole {
+            return 0..if dq || dk || dv { self.heads[1] } else { 0 };
+        }
+        let first = if dq { 0 } else { self.for_queries() };
+        first..self.for_queries() + if dk || dv { self.heads[1] * self.blocks[1] } else { 0 }
+    }
+
+    /// Where task `i` begins in dq, dk and dv.
+    fn starts(&self, i: usize) -> [usize; 3] {
+        let ([t, s], [blocks_of_t, blocks_of_s], [d, dv]) = (self.len, self.blocks, self.cols);
+        let row = |i: usize, blocks: usize, len: usize, step: usize| match blocks {
+            0 => 0,
+            _ => i / blocks * len + i % blocks * step,
+        };
+        let (queries, keys) = match i.checked_sub(self.for_queries()) {
+            _ if self.whole => (i * self.per[1] * t, i * s),
+            None => (row(i, blocks_of_t, t, QUERIES), 0),
+            Some(j) => (self.heads[0] * t, row(j, blocks_of_s, s, KEYS)),
+        };
+        [queries * d, keys * d, keys * dv]
+    }
+
+    /// Task `i`, given what it writes.
+    fn task<'a>(&self, i: usize, outs: [&'a mut [f32]; 3]) -> Task<'a> {
+        let [t, s] = self.len;
+        let of = |g: Range<usize>, queries, keys, made: [bool; 3]| {
+            let [dq, dk, dv] = outs;
+            let give = |j: usize, out| (made[j] && self.wanted[j]).then_some(out);
+            let (b, first) = (g.start / self.per[0], g.start % self.per[0]);
+            Task { b, heads: first..first + g.len(), queries, keys, dq: give(0, dq), dk: give(1, dk), dv: give(2, dv) }
+        };
+        let group = |g: usize| g * self.per[1]..(g + 1) * self.per[1];
+        match i.checked_sub(self.for_queries()) {
+            _ if self.whole => of(group(i), 0..t, 0..s, [true; 3]),
+            None => {
+                let (h, first) = (i / self.blocks[0], i % self.blocks[0] * QUERIES);
+                of(h..h + 1, first..t.min(first + QUERIES), 0..s, [true, false, false])
+            }
+            Some(j) => {
+                let (g, first) = (j / self.blocks[1], j % self.blocks[1] * KEYS);
+                of(group(g), 0..t, first..s.min(first + KEYS), [false, true, true])
+            }
+        }
+    }
 }
 
 /// Some heads that share their keys, some of their queries, some of their keys.
@@ -80,15 +137,16 @@ struct Task<'a> {
     dv: Option<&'a mut [f32]>,
 }
 
-struct Backward<'a>(&'a Back<'a>, Vec<Task<'a>>);
+struct Backward<'a, 'b>(&'a Back<'a>, Cut, [&'b mut [f32]; 3]);
 
-impl Kernel for Backward<'_> {
+impl Kernel for Backward<'_, '_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Backward(back, tasks) = self;
-        for_each_of(tasks, 5 * back.p.work(), |task| {
-            let len = Scratch::lengths::<S>(&back.p).iter().sum();
+        let Backward(back, cut, outs) = self;
+        let len = Scratch::lengths::<S>(&back.p).iter().sum();
+        for_each_piece_of(outs, cut.tasks(), 5 * back.p.work(), &|i| cut.starts(i), &|i, outs| {
+            let task = cut.task(i, outs.each_mut().map(|out| &mut **out));
             with_scratch(len, |scratch| s.enter(Run { back, task, scratch }));
         });
     }

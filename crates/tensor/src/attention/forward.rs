@@ -18,7 +18,7 @@ use super::naive;
 use super::problem::{Block, Heads, Problem};
 use super::product::{Right, multiply};
 use crate::gemm::{MatMut, MatRef, Panels, TileShape, with_scratch};
-use crate::parallel::for_each_of;
+use crate::parallel::for_each_piece_of;
 use crate::simd::{Isa, Kernel, MAX_LANES, Simd, math};
 use std::ops::Range;
 
@@ -33,13 +33,18 @@ const TASKS: usize = 64;
 
 /// y (B, H, T, Dv) and the logsumexp (B, H, T), both row-major.
 pub(super) fn forward(p: &Problem<'_>, y: &mut [f32], logsumexp: &mut [f32]) {
-    struct Forward<'a>(&'a Problem<'a>, Vec<Task<'a>>);
-    impl Kernel for Forward<'_> {
+    struct Forward<'a, 'b>(&'a Problem<'a>, Panels, [&'b mut [f32]; 2]);
+    impl Kernel for Forward<'_, '_> {
         type Out = ();
         #[inline(always)]
         fn run<S: Simd>(self, s: S) {
-            let Forward(p, tasks) = self;
-            for_each_of(tasks, 2 * p.work(), |task| {
+            let Forward(p, cut, outs) = self;
+            let (t, dv, heads) = (p.queries(), p.v.shape[3], p.heads());
+            let row = |i: usize| i / cut.count * t + cut.start(i % cut.count);
+            let tasks = p.batch() * heads * cut.count;
+            for_each_piece_of(outs, 0..tasks, 2 * p.work(), &|i| [row(i) * dv, row(i)], &|i, [y, logsumexp]| {
+                let (head, rows) = (i / cut.count, cut.range(i % cut.count));
+                let task = Task { b: head / heads, h: head % heads, rows, y, logsumexp };
                 if p.hides_something() && !s.enter(IsFinite(&p.v, task.b, task.h / p.group())) {
                     return naive::forward(p, [task.b, task.h], task.rows, task.y, task.logsumexp);
                 }
@@ -47,20 +52,9 @@ pub(super) fn forward(p: &Problem<'_>, y: &mut [f32], logsumexp: &mut [f32]) {
             });
         }
     }
-    let (t, dv) = (p.queries(), p.v.shape[3]);
+    let t = p.queries();
     let rows = (p.batch() * p.heads() * t / TASKS).clamp(QUERIES_AT_LEAST, QUERIES);
-    let cut = Panels::balanced(t, rows);
-    let mut tasks = Vec::with_capacity(p.batch() * p.heads() * cut.count);
-    let (mut y, mut logsumexp) = (y, logsumexp);
-    for (b, h) in (0..p.batch()).flat_map(|b| (0..p.heads()).map(move |h| (b, h))) {
-        for rows in (0..cut.count).map(|c| cut.range(c)) {
-            let (now, later) = y.split_at_mut(rows.len() * dv);
-            let (lse, lse_later) = logsumexp.split_at_mut(rows.len());
-            tasks.push(Task { b, h, rows, y: now, logsumexp: lse });
-            (y, logsumexp) = (later, lse_later);
-        }
-    }
-    Isa::current().dispatch(Forward(p, tasks));
+    Isa::current().dispatch(Forward(p, Panels::balanced(t, rows), [y, logsumexp]));
 }
 
 /// Some queries of one head.

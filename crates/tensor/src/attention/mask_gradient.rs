@@ -10,32 +10,18 @@ use super::problem::Block;
 use super::product::Right;
 use super::weights::{Back, Scratch, deltas, weights_and_their_gradient};
 use crate::gemm::{Panels, TileShape, with_scratch};
-use crate::parallel::for_each_of;
+use crate::parallel::for_each_piece_of;
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
 /// Adds dmask to `dmask`, row-major of `shape`, whose axes are those of (B, H, T, S) or 1.
 pub(super) fn mask_gradient(back: &Back<'_>, shape: [usize; 4], dmask: &mut [f32]) {
-    let [batches, heads, rows, cols] = shape;
-    let mut tasks = Vec::new();
-    let mut rest = dmask;
-    for b in range_of(batches, back.p.batch()) {
-        for h in range_of(heads, back.p.heads()) {
-            for first in (0..rows).step_by(QUERIES) {
-                let len = rows.min(first + QUERIES) - first;
-                let queries = if rows == 1 { 0..back.p.queries() } else { first..first + len };
-                let (now, later) = rest.split_at_mut(len * cols);
-                tasks.push(Task { b: b.clone(), h: h.clone(), queries, repeated: rows == 1, cols, dmask: now });
-                rest = later;
-            }
-        }
-    }
-    Isa::current().dispatch(MaskGradient(back, tasks));
+    Isa::current().dispatch(MaskGradient(back, shape, dmask));
 }
 
-/// What each of the mask's entries along an axis serves: itself alone, or all `count`.
-fn range_of(axis: usize, count: usize) -> impl Iterator<Item = Range<usize>> + Clone {
-    (0..axis).map(move |i| if axis == 1 { 0..count } else { i..i + 1 })
+/// What entry `i` of the mask's axis serves: itself alone, or all `count`.
+fn served(i: usize, axis: usize, count: usize) -> Range<usize> {
+    if axis == 1 { 0..count } else { i..i + 1 }
 }
 
 /// Some rows of the mask, with all that reads them.
@@ -50,15 +36,26 @@ struct Task<'a> {
     dmask: &'a mut [f32],
 }
 
-struct MaskGradient<'a>(&'a Back<'a>, Vec<Task<'a>>);
+struct MaskGradient<'a, 'b>(&'a Back<'a>, [usize; 4], &'b mut [f32]);
 
-impl Kernel for MaskGradient<'_> {
+impl Kernel for MaskGradient<'_, '_> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let MaskGradient(back, tasks) = self;
-        for_each_of(tasks, 2 * back.p.work(), |task| {
-            let len = Scratch::lengths::<S>(&back.p).iter().sum();
+        let MaskGradient(back, [batches, heads, rows, cols], dmask) = self;
+        let (p, blocks) = (&back.p, rows.div_ceil(QUERIES));
+        let len = Scratch::lengths::<S>(p).iter().sum();
+        let start = |i: usize| [(i / blocks * rows + i % blocks * QUERIES) * cols];
+        for_each_piece_of([dmask], 0..batches * heads * blocks, 2 * p.work(), &start, &|i, [dmask]| {
+            let (head, first) = (i / blocks, i % blocks * QUERIES);
+            let task = Task {
+                b: served(head / heads, batches, p.batch()),
+                h: served(head % heads, heads, p.heads()),
+                queries: if rows == 1 { 0..p.queries() } else { first..rows.min(first + QUERIES) },
+                repeated: rows == 1,
+                cols,
+                dmask,
+            };
             with_scratch(len, |scratch| s.enter(Run { back, task, scratch }));
         });
     }

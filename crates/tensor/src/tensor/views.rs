@@ -2,7 +2,8 @@
 
 use super::Tensor;
 use crate::counted;
-use crate::shape::{Dims, axis_index, broadcast, chunk_lengths, new_axis_index, numel, split_starts};
+use crate::shape::{Dims, MAX_RANK, axis_index, broadcast, chunk_lengths, new_axis_index, numel, split_starts};
+use smallvec::SmallVec;
 
 impl Tensor {
     /// Itself when contiguous, or else a row-major copy.
@@ -48,7 +49,7 @@ impl Tensor {
             return Some(strides);
         }
         // Stretches of axes that one step walks through, the last ones first: (elements, step).
-        let mut stretches: Vec<(usize, usize)> = Vec::new();
+        let mut stretches = SmallVec::<[(usize, usize); MAX_RANK]>::new();
         for axis in (0..self.rank()).rev().filter(|&axis| self.shape[axis] != 1) {
             let (dim, stride) = (self.shape[axis], self.strides[axis]);
             match stretches.last_mut() {
@@ -92,7 +93,11 @@ impl Tensor {
             self.shape(),
             (0..self.rank()).collect::<Vec<_>>()
         );
-        let pick = |from: &Dims| Dims::new(&axes.iter().map(|&a| from[a]).collect::<Vec<_>>());
+        let pick = |from: &Dims| {
+            let mut to = Dims::new(axes);
+            to.iter_mut().for_each(|axis| *axis = from[*axis]);
+            to
+        };
         Tensor { shape: pick(&self.shape), strides: pick(&self.strides), ..self.clone() }
     }
 
