@@ -5,6 +5,7 @@
 
 use crate::counted;
 use crate::ids::{Ids, place};
+use crate::list::List;
 use crate::parallel::for_each_chunk;
 use crate::reduce::logsumexp::{LogSum, LogSumExp};
 use crate::reduce::reduce_into;
@@ -49,11 +50,11 @@ impl CrossEntropy<'_> {
     /// # Panics
     /// When there isn't one id for each row, or an id that counts is no class.
     #[track_caller]
-    pub fn forward(&self, x: &Tensor) -> (Vec<f64>, [Tensor; 2]) {
+    pub fn forward(&self, x: &Tensor) -> (List<f64>, [Tensor; 2]) {
         let classes = self.check(x);
         let mut mask = [false; crate::shape::MAX_RANK];
         mask[x.rank() - 1] = true;
-        let mut all = vec![LogSum::NONE; self.ids.numel()];
+        let mut all = List::repeat(LogSum::NONE, self.ids.numel());
         match self.smoothing > 0.0 {
             true => reduce_into(x, &mask, LogSumExp::<true>, &mut all),
             false => reduce_into(x, &mask, LogSumExp::<false>, &mut all),
@@ -74,7 +75,7 @@ impl CrossEntropy<'_> {
                 false => miss,
             }
         });
-        let of = |f: fn(LogSum) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), [all.len()]);
+        let of = |f: fn(LogSum) -> f32| Tensor::of_each(&all, [all.len()], |&all| f(all));
         (nats.collect(), [of(LogSum::high), of(LogSum::low)])
     }
 

@@ -163,13 +163,9 @@ pub fn update_n<const M: usize, const N: usize>(f: &impl UpdateLanes<M, N>, stat
             return step(state, x);
         };
         let middle = (n / CHUNK).div_ceil(2) * CHUNK;
-        let mut right = Vec::with_capacity(M);
-        let left = state.map(|a| {
-            let (l, r) = a.split_at_mut(middle);
-            right.push(r);
-            l
-        });
-        let right: [&mut [f32]; M] = right.try_into().map_err(|_| ()).expect("one right half for each array");
+        let mut halves = state.map(|a| a.split_at_mut(middle));
+        let right = halves.each_mut().map(|(_, right)| std::mem::take(right));
+        let left = halves.map(|(left, _)| left);
         let (xl, xr) = (x.map(|a| &a[..middle]), x.map(|a| &a[middle..]));
         let seen = Some(observe);
         rayon::join(|| split(step, left, xl, seen), || split(step, right, xr, seen));
@@ -190,8 +186,8 @@ pub(crate) struct Plan<'a, const N: usize> {
 impl<'a, const N: usize> Plan<'a, N> {
     pub(crate) fn new(shape: &Dims, x: [&'a Tensor; N]) -> Self {
         let all = x.map(|t| t.strides_under(shape));
-        let mut merged: Vec<usize> = Vec::new();
-        let mut strides: [Vec<usize>; N] = std::array::from_fn(|_| Vec::new());
+        let mut merged = Dims::new(&[]);
+        let mut strides = [merged; N];
         for axis in (0..shape.len()).filter(|&a| shape[a] != 1) {
             let steps = all.map(|s| s[axis]);
             // The axis before this one continues it when one step there is this axis' whole length here.
@@ -208,8 +204,7 @@ impl<'a, const N: usize> Plan<'a, N> {
             merged.push(1);
             strides.iter_mut().for_each(|s| s.push(0));
         }
-        let strides = std::array::from_fn(|j| Dims::new(&strides[j]));
-        Self { shape: Dims::new(&merged), memory: x.map(Tensor::memory), strides }
+        Self { shape: merged, memory: x.map(Tensor::memory), strides }
     }
 
     /// Copies what input `j` shows from element `at` of the output on.

@@ -5,7 +5,9 @@ use super::copy::{Layout, Move, SLACK, moves, pack_moves};
 use super::correlate::{Correlation, Job};
 use super::cut::{COPY, Columns, View};
 use crate::gemm::{LINE, Source, Through, Tile, k_blocks, prefetch, tile_fn, with_scratch};
+use crate::list::List;
 use crate::simd::{Kernel, Simd};
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Rows of the weights that are used while they lie in the second-level cache: 112 × 512 floats are 224 KiB.
@@ -22,7 +24,7 @@ struct Band {
     /// Whether the copy holds all channels; otherwise each block of k has one of its own.
     all_channels: bool,
     /// For each view.
-    parts: Vec<Part>,
+    parts: List<Part>,
 }
 
 /// A view's part of a band, of each image.
@@ -31,7 +33,7 @@ struct Part {
     x: Range<usize>,
     columns: Columns,
     /// The outputs as vectors, of a channel that is alone.
-    vectors: Vec<Move>,
+    vectors: List<Move>,
 }
 
 impl Part {
@@ -73,7 +75,7 @@ impl<S: Simd> Job<'_, S> {
         let part = |view: &View<'_>| {
             let clip = |range: &Range<usize>, out: usize| range.start.min(out)..range.end.min(out);
             let (y, x) = (clip(&ranges[0], view.rows.axis.out), clip(&ranges[1], view.cols.axis.out));
-            let mut vectors = Vec::new();
+            let mut vectors = List::new();
             // One output of one channel: few multiply-adds for each element, so there is nothing to keep in a tile.
             let columns = if rows == 1 && channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1 && !x.is_empty()
             {
@@ -135,7 +137,7 @@ impl<S: Simd> Job<'_, S> {
                     band.layout.fill(self.s, image(n), channels, &mut copy[at * each..][..each + SLACK]);
                 }
             }
-            let mut done = Vec::new();
+            let mut done = SmallVec::<[&[f32]; 4]>::new(); // of a stride of 2 in both axes; more go to the heap
             for (view, part) in self.views.iter().zip(&band.parts) {
                 let (c, rest) = scratch.split_at_mut(size(part));
                 scratch = rest;
@@ -194,7 +196,7 @@ impl<S: Simd> Job<'_, S> {
         let (rows, apart) = (self.problem.rows, [band.layout.pitch(), self.problem.channels * band.layout.plane()]);
         let bias = self.problem.bias.map(|bias| &bias[group * rows..][..rows]);
         let pixels = view.rows.axis.image * view.cols.axis.image;
-        let mut places = Vec::new();
+        let mut places = List::new();
         for block in k_blocks(view.k) {
             let channels = view.channels(&block);
             if !band.all_channels {
@@ -215,7 +217,7 @@ impl<S: Simd> Job<'_, S> {
             let Columns { in_place, ref panels } = part.columns;
             let reach = places.iter().max().map_or(0, |place| place + part.columns.reach(self.shape));
             assert!(reach <= copy.len(), "correlate: a panel lies beyond the copy");
-            let mut vectors: Vec<Move> = Vec::new();
+            let mut vectors: List<Move> = List::new();
             let slot_len = self.shape.nr * block.len();
             for strip in panels.chunks(if in_place { panels.len() } else { self.strip() }) {
                 if !in_place {

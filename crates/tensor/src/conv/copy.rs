@@ -2,6 +2,7 @@
 //! side: it is what B's panels are read or packed from, for all taps at once.
 
 use super::window::{Axis, Phase};
+use crate::list::List;
 use crate::simd::{Kernel, Simd};
 use std::ops::Range;
 
@@ -12,11 +13,11 @@ struct Slots {
     stride: usize,
     image: usize,
     /// The image's index of the first element of each residue; may lie outside.
-    starts: Vec<isize>,
+    starts: List<isize>,
     /// Elements of each residue.
     len: usize,
     /// For each phase, where tap t of the first output stands.
-    taps: Vec<Vec<usize>>,
+    taps: List<List<usize>>,
 }
 
 impl Slots {
@@ -24,7 +25,7 @@ impl Slots {
     fn new(phases: &[Phase], outs: &Range<usize>) -> Slots {
         let Axis { image, stride, .. } = phases[0].axis;
         let lead = phases.iter().map(|p| p.axis.before).max().expect("one phase at least");
-        let mut residues: Vec<usize> = Vec::new();
+        let mut residues: List<usize> = List::new();
         // (residue, index) of each tap
         let mut place = |axis: &Axis, tap: usize| {
             let at = (lead - axis.before) as usize + tap * axis.dilation;
@@ -34,9 +35,9 @@ impl Slots {
             });
             (slot, at / stride)
         };
-        let taps: Vec<Vec<(usize, usize)>> =
+        let taps: List<List<(usize, usize)>> =
             phases.iter().map(|p| (0..p.axis.taps).map(|t| place(&p.axis, t)).collect()).collect();
-        let len = outs.len() + taps.iter().flatten().map(|&(_, index)| index).max().unwrap_or(0);
+        let len = outs.len() + taps.iter().flat_map(|taps| taps.iter()).map(|&(_, index)| index).max().unwrap_or(0);
         let starts = residues.iter().map(|&r| (outs.start * stride + r) as isize - lead).collect();
         let taps = taps.iter().map(|taps| taps.iter().map(|&(slot, index)| slot * len + index).collect()).collect();
         Slots { stride, image, starts, len, taps }
@@ -116,7 +117,7 @@ impl Kernel for Fill<'_> {
         assert!(image.len() >= channels * height * width, "fill: the image has fewer channels");
         assert!(out.len() >= channels * layout.plane() + S::LANES, "fill: the copy has no room");
         // Which elements of each residue lie in the image is the same for all rows.
-        let residues: Vec<Residue> = cols.starts.iter().map(|&start| Residue::new(cols, start)).collect();
+        let residues: List<Residue> = cols.starts.iter().map(|&start| Residue::new(cols, start)).collect();
         let mut to = out.as_mut_ptr();
         for c in 0..channels {
             for &first in &rows.starts {

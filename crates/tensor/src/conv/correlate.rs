@@ -10,6 +10,7 @@ use super::window::Phase;
 use crate::gemm::{
     MatRef, Panels, SharedMut, TileShape, in_phases, k_blocks, pack_panel, serial_threshold, with_scratch,
 };
+use crate::list::List;
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
 
@@ -37,7 +38,7 @@ pub(super) struct Correlation<'a> {
     /// Channels of x in a group.
     pub channels: usize,
     /// For the two axes of an image.
-    pub phases: [Vec<Phase>; 2],
+    pub phases: [List<Phase>; 2],
     /// Height and width of y.
     pub out: [usize; 2],
     /// (images, groups·channels, height, width).
@@ -50,7 +51,7 @@ pub(super) struct Correlation<'a> {
 impl Correlation<'_> {
     /// Of the copy for a band of outputs.
     pub fn layout(&self, y: &Range<usize>, x: &Range<usize>) -> Layout {
-        Layout::new(self.phases.each_ref().map(Vec::as_slice), [y, x])
+        Layout::new(self.phases.each_ref().map(|phases| &phases[..]), [y, x])
     }
 }
 
@@ -156,7 +157,7 @@ impl<S: Simd> Job<'_, S> {
         }
         // The kernel's taps that this view has, in its order.
         let tap = |t: usize| view.rows.tap(t / view.cols.axis.taps) * width + view.cols.tap(t % view.cols.axis.taps);
-        let order: Vec<usize> = (0..taps).map(tap).collect();
+        let order: List<usize> = (0..taps).map(tap).collect();
         for c in view.channels(block) {
             let here = block.start.max(c * taps)..block.end.min((c + 1) * taps);
             for r in 0..height {

@@ -4,6 +4,7 @@
 use super::correlate::Correlation;
 use super::window::Phase;
 use crate::gemm::{TileShape, k_blocks};
+use crate::list::List;
 use std::ops::Range;
 
 /// Floats of the padded copy at most: 384 KiB of the second-level cache.
@@ -155,7 +156,7 @@ pub(super) struct Panel {
 #[derive(Default)]
 pub(super) struct Columns {
     pub in_place: bool,
-    pub panels: Vec<Panel>,
+    pub panels: List<Panel>,
 }
 
 impl Columns {
@@ -171,7 +172,7 @@ impl Columns {
     ) -> Columns {
         let TileShape { nr, nv, .. } = shape;
         let lanes = nr / nv;
-        let mut in_place = Vec::new();
+        let mut in_place = List::new();
         for n in 0..images {
             let (from, to) = (n * image, n * height * width);
             if width == lanes && nv == 2 {
@@ -189,7 +190,7 @@ impl Columns {
             }
         }
         let all = images * height * width;
-        let packed: Vec<Panel> =
+        let packed: List<Panel> =
             (0..all).step_by(nr).map(|to| Panel { from: 0, gap: lanes, to, cols: nr.min(all - to) }).collect();
         let [in_place, packed] =
             [(true, in_place), (false, packed)].map(|(in_place, panels)| Columns { in_place, panels });

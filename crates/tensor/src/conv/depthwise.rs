@@ -5,6 +5,7 @@ use super::copy::{Layout, Move, SLACK, moves};
 use super::weight::WeightGradient;
 use super::window::Phase;
 use crate::gemm::with_scratch;
+use crate::list::List;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Isa, Kernel, Simd};
 
@@ -109,7 +110,7 @@ impl Kernel for Run<'_> {
         let (row_phases, col_phases) = (Phase::all(*rows), Phase::all(*cols));
         for_each_chunk(dw, taps, work, |group, dw| {
             dw.fill(0.0);
-            let (mut places, mut vectors) = (Vec::new(), Vec::new());
+            let (mut places, mut vectors) = (List::new(), List::new());
             for y in (0..rows.out).step_by(height).map(|y| y..rows.out.min(y + height)) {
                 for q in (0..cols.out).step_by(width).map(|q| q..cols.out.min(q + width)) {
                     let layout = Layout::new([&row_phases, &col_phases], [&y, &q]);

@@ -12,6 +12,7 @@ use super::copy::{Layout, Move, SLACK, moves, pack_moves};
 use super::units::{Columns, Unit, Units, share};
 use super::window::{Axis, Phase};
 use crate::gemm::{MatRef, Panels, SharedMut, Source, Through, Tile, TileShape, pack_panel, tile_fn, with_scratch};
+use crate::list::List;
 use crate::parallel::{for_each_chunk, for_each_task};
 use crate::simd::{Isa, Kernel, Simd};
 use std::ops::Range;
@@ -202,7 +203,7 @@ impl<S: Simd> Job<'_, S> {
         let taps = self.columns.taps;
         let image = axes[0].image * axes[1].image;
         let panels = Panels::balanced(rows.len(), mr);
-        let (mut at, mut seen) = (Vec::new(), None);
+        let (mut at, mut seen) = (List::new(), None);
         for u in units.clone() {
             let unit = self.units.get(u);
             // The part of each image that the windows see, and after all images one pixel of zeros for what lies outside.
@@ -295,11 +296,11 @@ impl<S: Simd> Job<'_, S> {
         let image = axes[0].image * axes[1].image;
         let panels = Panels::balanced(rows.len(), mr);
         let phases = axes.map(Phase::all);
-        let (mut places, mut vectors): (Vec<usize>, Vec<Move>) = Default::default();
+        let (mut places, mut vectors): (List<usize>, List<Move>) = Default::default();
         for u in units.clone() {
             let unit = self.units.get(u);
             let depth = unit.depth();
-            let layout = Layout::new(phases.each_ref().map(Vec::as_slice), [&unit.y, &unit.x]);
+            let layout = Layout::new(phases.each_ref().map(|phases| &phases[..]), [&unit.y, &unit.x]);
             vectors.clear();
             moves(0..unit.each(), [unit.y.len(), unit.x.len()], [layout.pitch(), 0], S::LANES, &mut vectors);
             let (copy_len, row_len) = (channels * layout.plane() + SLACK, depth + SLACK);

@@ -1,5 +1,7 @@
 //! Which element of an image each tap of a window reads, and which taps each output of a transpose has.
 
+use crate::list::List;
+
 /// One axis: tap t of output q reads element q·stride + t·dilation − before of the image, or zero outside of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
@@ -37,8 +39,8 @@ pub(super) struct Phase {
 
 impl Phase {
     /// A convolution: all outputs, all taps.
-    pub fn all(axis: Axis) -> Vec<Phase> {
-        vec![Phase { axis, first: 0, step: 1, tap_first: 0, tap_step: 1 }]
+    pub fn all(axis: Axis) -> List<Phase> {
+        List::repeat(Phase { axis, first: 0, step: 1, tap_first: 0, tap_step: 1 }, 1)
     }
 
     /// The transpose of `axis`: from its outputs to the elements of its image.
@@ -46,7 +48,7 @@ impl Phase {
     /// Element h is read as tap t of output q where h + before = q·s + t·d. With r = (h + before) mod s, those are the taps with
     /// t·d ≡ r (mod s): t = t₀ + m·s/g with g = gcd(s, d). The next such tap reads d/g outputs earlier, the next element
     /// of the same r one output later: a convolution of stride 1 and dilation d/g, whose taps run backwards.
-    pub fn transposed(axis: &Axis) -> Vec<Phase> {
+    pub fn transposed(axis: &Axis) -> List<Phase> {
         let (s, d) = (axis.stride, axis.dilation);
         let (tap_step, dilation) = (s / gcd(s, d), d / gcd(s, d));
         let before = axis.before as usize;
@@ -100,7 +102,7 @@ mod tests {
                             pairs.extend((0..taps).filter_map(|t| Some((axis.element(q, t)?, t, q))));
                         }
                         let mut found = Vec::new();
-                        for phase in Phase::transposed(&axis) {
+                        for phase in &Phase::transposed(&axis) {
                             for m in 0..phase.axis.out {
                                 let of = |t: usize| {
                                     Some((phase.first + m * phase.step, phase.tap(t), phase.axis.element(m, t)?))

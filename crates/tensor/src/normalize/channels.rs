@@ -47,7 +47,7 @@ impl ChannelNorm {
     #[track_caller]
     pub fn statistics(&self, x: &Tensor, eps: f32) -> [Tensor; 3] {
         let all = x.reshape([self.batch, self.channels, self.inner]).moments(&[true, false, true]);
-        let of = |f: &dyn Fn(Moments) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), [all.len()]);
+        let of = |f: &dyn Fn(Moments) -> f32| Tensor::of_each(&all, [all.len()], |&all| f(all));
         // rstd is from the f64 variance, which may be beyond f32
         [of(&|all| all.mean as f32), of(&|all| all.variance() as f32), of(&|all| rstd(all.variance(), eps))]
     }
@@ -60,7 +60,9 @@ impl ChannelNorm {
     /// assert_eq!(norm.rstd(&tensor![3., 0.], 1.0), tensor![0.5, 1.]);
     /// ```
     pub fn rstd(&self, var: &Tensor, eps: f32) -> Tensor {
-        Tensor::from_vec(var.to_vec().iter().map(|&var| rstd(f64::from(var), eps)).collect(), [self.channels])
+        let var = var.contiguous();
+        let var = var.as_slice().expect("contiguous() makes it so");
+        Tensor::of_each(var, [self.channels], |&var| rstd(f64::from(var), eps))
     }
 
     /// (x − mean)·scale + shift with numbers of each channel, in the shape of x.

@@ -6,6 +6,7 @@
 
 use super::extreme::Extreme;
 use super::{BLOCK, Fold, reduce_into, reduced_shape};
+use crate::list::List;
 use crate::rows::{Rows, map_rows};
 use crate::shape::axis_mask;
 use crate::simd::{Lanes, Simd, SumLanes, map_lanes, math, sum_lanes};
@@ -157,9 +158,9 @@ impl Tensor {
     pub fn logsumexp_with_low(&self, axes: &[isize], keepdim: bool) -> (Tensor, Tensor) {
         let mask = axis_mask("logsumexp", axes, self.rank());
         let shape = reduced_shape(self.shape(), &mask, keepdim);
-        let mut all = vec![LogSum::NONE; shape.iter().product()];
+        let mut all = List::repeat(LogSum::NONE, shape.iter().product());
         reduce_into(self, &mask, LogSumExp::<false>, &mut all);
-        let of = |f: fn(LogSum) -> f32| Tensor::from_vec(all.iter().map(|&all| f(all)).collect(), shape);
+        let of = |f: fn(LogSum) -> f32| Tensor::of_each(&all, shape, |&all| f(all));
         (of(LogSum::high), of(LogSum::low))
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod moments;
 pub(crate) mod norm;
 mod sum;
 
+use crate::list::List;
 use crate::parallel::chunks_on_pool;
 use crate::shape::{Dims, axis_mask};
 use crate::simd::{Isa, Kernel, Simd, UpdateLanes, update_lanes};
@@ -31,7 +32,7 @@ const TASK: usize = 8192;
 /// A reduction. Its joining is associative but for rounding.
 pub(crate) trait Fold: Copy + Sync {
     /// What is known of some of the elements.
-    type Part: Copy + Send + Sync;
+    type Part: Copy + Send + Sync + 'static;
     /// The result.
     type Out: Copy + Send;
     /// Whether rows may be counted in another order than that in which they lie.
@@ -150,14 +151,14 @@ pub(crate) fn reduce_into<F: Fold>(x: &Tensor, mask: &[bool], f: F, out: &mut [F
     if blocks == 1 && runs.iter().filter(|run| run.reduced).count() == 1 {
         return fill(Task { f, data, r, inner, emit: |part| f.finish(part) }, out);
     }
-    let mut parts = vec![f.nothing(); data.len() / r * blocks];
+    let mut parts = List::repeat(f.nothing(), data.len() / r * blocks);
     fill(Task { f, data, r, inner, emit: |part| part }, &mut parts);
     runs[longest].len = blocks;
     while let Some(last) = runs.iter().rposition(|run| run.reduced) {
         let r = runs.remove(last).len;
         tree(f, &mut parts, r, length(&runs[last..]));
     }
-    out.iter_mut().zip(parts).for_each(|(out, part)| *out = f.finish(part));
+    out.iter_mut().zip(&parts).for_each(|(out, &part)| *out = f.finish(part));
 }
 
 /// Neighbouring axes that are reduced together, or stay together.
@@ -166,8 +167,8 @@ struct Run {
     reduced: bool,
 }
 
-fn runs(shape: &[usize], mask: &[bool]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn runs(shape: &[usize], mask: &[bool]) -> List<Run> {
+    let mut runs: List<Run> = List::new();
     for (&len, &reduced) in shape.iter().zip(mask).filter(|(len, _)| **len != 1) {
         match runs.last_mut().filter(|run| run.reduced == reduced) {
             Some(run) => run.len *= len,

@@ -7,6 +7,7 @@
 //! with the mean exactly their value.
 
 use super::{COLUMNS, Columns, Fold, reduce_into, reduced_count, reduced_shape};
+use crate::list::List;
 use crate::shape::axis_mask;
 use crate::simd::{Simd, SumLanes, UpdateLanes, sum_lanes, update_lanes};
 use crate::tensor::Tensor;
@@ -272,15 +273,14 @@ impl Tensor {
         let shape = reduced_shape(self.shape(), &mask, keepdim);
         let divisor = reduced_count(self.shape(), &mask).saturating_sub(correction) as f64;
         let all = self.moments(&mask);
-        let spread = all.iter().map(|all| f(all.m2 / divisor) as f32).collect();
-        let mean = all.iter().map(|all| all.mean as f32).collect();
-        (Tensor::from_vec(spread, shape), Tensor::from_vec(mean, shape))
+        let spread = Tensor::of_each(&all, shape, |all| f(all.m2 / divisor) as f32);
+        (spread, Tensor::of_each(&all, shape, |all| all.mean as f32))
     }
 
     /// Count, mean and M₂ over the axes of `mask`, for each place that stays.
-    pub(crate) fn moments(&self, mask: &[bool]) -> Vec<Moments> {
+    pub(crate) fn moments(&self, mask: &[bool]) -> List<Moments> {
         let count = self.shape().iter().zip(mask).filter(|(_, reduced)| !**reduced).map(|(dim, _)| dim).product();
-        let mut all = vec![Moments::NONE; count];
+        let mut all = List::repeat(Moments::NONE, count);
         reduce_into(self, mask, MeanAndSpread, &mut all);
         all
     }
