@@ -1,17 +1,18 @@
 //! Axes that are reduced: backward, where a gradient is repeated along them, and in the f64 references.
 
 use crate::var::Var;
-use glassbox_tensor::{Tensor, shape::axis_index};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::{Dims, axis_index};
 use ndarray::{ArrayD, IxDyn};
 
 /// All axes of that many.
-pub(crate) fn all(rank: usize) -> Vec<isize> {
-    (0..rank as isize).collect()
+pub(crate) fn all(rank: usize) -> &'static [isize] {
+    &[0, 1, 2, 3, 4, 5, 6, 7][..rank]
 }
 
 /// The shape with the axes at length 1.
-pub(crate) fn kept(shape: &[usize], axes: &[isize]) -> Vec<usize> {
-    let mut kept = shape.to_vec();
+pub(crate) fn kept(shape: &[usize], axes: &[isize]) -> Dims {
+    let mut kept = Dims::new(shape);
     axes.iter().for_each(|&axis| kept[axis_index("reduction", axis, shape.len())] = 1);
     kept
 }
@@ -35,7 +36,7 @@ pub(crate) fn reduce(x: &ArrayD<f64>, axes: &[isize], keepdim: bool, f: impl Fn(
     let order: Vec<usize> = stay.iter().chain(&last).copied().collect();
     let rows: Vec<f64> = x.view().permuted_axes(order).iter().copied().collect();
     let shape: Vec<usize> = match keepdim {
-        true => kept(x.shape(), axes),
+        true => kept(x.shape(), axes).to_vec(),
         false => stay.iter().map(|&axis| x.shape()[axis]).collect(),
     };
     let length = count(x.shape(), axes);

@@ -12,6 +12,7 @@
 
 use crate::node::{Content, Edge, Node, Record};
 use crate::op::Inline;
+use crate::profile::{Phase, Span};
 use glassbox_tensor::Tensor;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -104,6 +105,7 @@ pub(crate) fn restore(node: &Node) {
 /// comes from outside of that.
 fn restore_segment(segment: &Segment) {
     segment.dropped.set(false);
+    let _span = Span::phase(Phase::Forward, "checkpoint, computed again");
     let nodes: Vec<Rc<Node>> = segment.nodes.take().iter().filter_map(Weak::upgrade).collect();
     let mut values = Values::new(&nodes);
     for node in nodes {
@@ -112,6 +114,7 @@ fn restore_segment(segment: &Segment) {
         let x: Inline<Tensor> = inputs.iter().map(|edge| values.take(edge)).collect();
         let still_dropped = segment.as_ref().and_then(Segment::outermost_dropped);
         let y = {
+            let _span = Span::operation(applied.entry().name());
             let x: Inline<&Tensor> = x.iter().collect();
             let needs: Inline<bool> = inputs.iter().map(|edge| edge.node.is_some()).collect();
             if still_dropped.is_some() { applied.forward(&x) } else { applied.restore(&x, &needs) }

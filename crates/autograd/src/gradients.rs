@@ -133,6 +133,6 @@ impl AddAssign for Gradients {
 /// Scales every gradient.
 impl MulAssign<f32> for Gradients {
     fn mul_assign(&mut self, factor: f32) {
-        self.0.values_mut().for_each(|g| *g = &*g * factor);
+        self.0.values_mut().for_each(|g| *g *= factor);
     }
 }

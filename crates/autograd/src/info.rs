@@ -263,6 +263,13 @@ impl Cost {
     pub const VIEW: Cost = Cost { flops: 0, bytes: 0 };
 }
 
+/// The cost of several.
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Cost>>(costs: I) -> Cost {
+        costs.fold(Cost::VIEW, |sum, cost| Cost { flops: sum.flops + cost.flops, bytes: sum.bytes + cost.bytes })
+    }
+}
+
 /// How often an operation can be differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derivatives {

@@ -2,6 +2,7 @@
 
 use crate::anomaly;
 use crate::checkpoint::{self, Segment};
+use crate::edges::Edges;
 use crate::hook::Hook;
 use crate::info::Cost;
 use crate::op::{Grads, Inline, Keep, Kept, KeptVars, Op};
@@ -43,7 +44,7 @@ pub(crate) enum Content {
 
 /// One application of an operation.
 pub(crate) struct Record {
-    pub(crate) inputs: Vec<Edge>,
+    pub(crate) inputs: Edges,
     pub(crate) applied: Box<dyn Applied>,
     /// The innermost checkpoint that it was made in.
     pub(crate) segment: Option<Rc<Segment>>,
@@ -176,6 +177,20 @@ fn kept_vars<'a>(
     };
     let inputs = edges.iter().map(input).collect();
     KeptVars { name, edges, inputs, output: output.map(|value| var(value, Some(node))) }
+}
+
+/// How many nodes this thread has recorded since it started: leaves, and operations of which an input is recorded.
+///
+/// ```
+/// use glassbox_autograd::{Var, recorded_nodes};
+/// use glassbox_tensor::tensor;
+/// let before = recorded_nodes();
+/// let y = (&Var::input(tensor![3.]) * 2.0).square(); // a leaf and two operations
+/// let constant = Var::constant(tensor![3.]).square(); // none
+/// assert_eq!(recorded_nodes() - before, 3);
+/// ```
+pub fn recorded_nodes() -> u64 {
+    NEXT_NODE.get()
 }
 
 thread_local! {

@@ -250,10 +250,3 @@ impl TensorGrads {
         self.0.into_iter().map(|g| g.map(Var::constant)).collect()
     }
 }
-
-impl Grads {
-    /// The same without their graph.
-    pub(crate) fn into_values(self) -> TensorGrads {
-        self.0.into_iter().map(|g| g.map(Var::into_value)).collect()
-    }
-}

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) fn leaf_values(y: &Var) -> BTreeMap<LeafId, ArrayD<f64>> {
     let mut values = BTreeMap::new();
     values.extend(y.leaf_id().map(|id| (id, y.value().to_f64())));
-    for node in y.node().map(ancestors).unwrap_or_default() {
+    for node in &y.node().map(ancestors).unwrap_or_default() {
         let Content::Op(record) = &*node.content.borrow() else { continue };
         for edge in &record.inputs {
             let from = edge.node.as_ref().map(|from| from.content.borrow());
@@ -41,7 +41,7 @@ pub(crate) fn leaf_name(y: &Var, id: LeafId) -> Option<String> {
 pub(crate) fn replay(y: &Var, leaves: &BTreeMap<LeafId, ArrayD<f64>>, surrogates: bool) -> Result<ArrayD<f64>, String> {
     let Some(root) = y.node() else { return Ok(y.value().to_f64()) };
     let mut values: HashMap<u64, ArrayD<f64>> = HashMap::new();
-    for node in ancestors(root) {
+    for node in &ancestors(root) {
         let value = match &*node.content.borrow() {
             Content::Leaf(id) => leaves.get(id).cloned().ok_or("a leaf of the graph was not traced")?,
             Content::Consumed => return Err("the graph has been consumed by backward".into()),

@@ -4,15 +4,16 @@
 //! used it has already added to its gradient (Griewank & Walther, *Evaluating Derivatives*, 2008, chapter 3).
 
 use crate::gradients::Gradients;
-use crate::info::Derivatives;
+use crate::info::{Cost, Derivatives};
 use crate::node::{Content, Node, Record};
 use crate::op::{Grads, Inline};
+use crate::profile::{Phase, Span, Work};
 use crate::var::{LeafId, Var};
 use crate::{anomaly, checkpoint, hook, once};
-use glassbox_tensor::Tensor;
 use glassbox_tensor::parallel::for_each_chunk;
-use glassbox_tensor::shape::axis_index;
-use std::collections::{BTreeMap, HashSet};
+use glassbox_tensor::shape::{axis_index, numel};
+use glassbox_tensor::{List, Tensor};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -135,7 +136,7 @@ pub(crate) struct Sweep<'a> {
     root: &'a Rc<Node>,
     seed: Var,
     /// The nodes through which something wanted is reached; `None` for all.
-    useful: Option<HashSet<u64>>,
+    useful: Option<Useful>,
 }
 
 impl<'a> Sweep<'a> {
@@ -194,7 +195,8 @@ impl<'a> Sweep<'a> {
     /// Calls `arrived` with every node's finished gradient, from the root down.
     #[track_caller]
     pub(crate) fn run(self, mode: Mode, mut arrived: impl FnMut(&Node, &Var)) {
-        let wanted = |node: &Rc<Node>| self.useful.as_ref().is_none_or(|ids| ids.contains(&node.id));
+        let _span = Span::phase(Phase::Backward, "backward");
+        let wanted = |node: &Rc<Node>| self.useful.as_ref().is_none_or(|useful| useful.contains(node));
         let mut pending: BTreeMap<u64, (Rc<Node>, Var)> = BTreeMap::new();
         if wanted(self.root) {
             pending.insert(self.root.id, (self.root.clone(), self.seed));
@@ -251,7 +253,10 @@ fn backward(node: &Rc<Node>, record: &Record, dy: &Var, needs: &[bool], graph: b
     if let Some(refusal) = record.applied.refusal() {
         panic!("{refusal}");
     }
+    let mut span = Span::operation(record.applied.entry().name());
     let grads = anomaly::not_inside(|| record.applied.backward(node, &record.inputs, dy, needs, graph));
+    span.costs(|| work(record, needs), &node.shape);
+    drop(span);
     anomaly::check_backward(node, record, dy, &grads);
     match record.applied.entry().derivatives() {
         Derivatives::Once(reason) if graph => once::guard(grads, record, dy, reason),
@@ -259,16 +264,33 @@ fn backward(node: &Rc<Node>, record: &Record, dy: &Var, needs: &[bool], graph: b
     }
 }
 
+/// That of the forward pass, for each gradient that is wanted.
+fn work(record: &Record, needs: &[bool]) -> Work {
+    let shapes: Inline<&[usize]> = record.inputs.iter().map(|edge| &*edge.shape).collect();
+    let (one, wanted) = (record.applied.cost(&shapes), needs.iter().filter(|needs| **needs).count() as u64);
+    let written = shapes.iter().zip(needs).filter(|(_, needs)| **needs).map(|(shape, _)| numel(shape)).sum();
+    Work::writing(written, Cost { flops: wanted * one.flops, bytes: wanted * one.bytes })
+}
+
+/// What the profile calls it when a gradient is added to that of another use.
+const SUM: &str = "sum of gradients";
+
 /// sum += g
 #[track_caller]
 fn add(node: &Node, sum: &mut Var, g: Var, mode: Mode) {
+    let mut span = Span::operation(SUM);
+    span.costs(|| Work::writing(g.value().numel(), Cost::elementwise(1, &[g.shape(), g.shape()])), g.shape());
     let before = anomaly::is_on().then(|| sum.value().clone());
     if mode == Mode::Graph {
         *sum = anomaly::not_inside(|| &*sum + &g);
     } else {
-        let mut total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
-        total += g.value();
-        *sum = Var::constant(total);
+        let part = before.is_some().then(|| g.value().clone());
+        let total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
+        *sum = Var::constant(total.plus(g.into_value()));
+        if let (Some(before), Some(part)) = (before, part) {
+            anomaly::check_sum(node, [&before, &part], sum.value());
+        }
+        return;
     }
     if let Some(before) = before {
         anomaly::check_sum(node, [&before, g.value()], sum.value());
@@ -277,6 +299,8 @@ fn add(node: &Node, sum: &mut Var, g: Var, mode: Mode) {
 
 /// sum[…, range, …] += g along `axis`, in place.
 fn add_to_part(sum: &mut Var, axis: isize, range: Range<usize>, g: &Tensor) {
+    let mut span = Span::operation(SUM);
+    span.costs(|| Work::writing(g.numel(), Cost::elementwise(1, &[g.shape(), g.shape()])), g.shape());
     let mut total = std::mem::replace(sum, Var::constant(Tensor::scalar(0.0))).into_value();
     let shape = total.shape();
     let at = axis_index("narrow", axis, shape.len());
@@ -303,33 +327,40 @@ fn take_record(node: &Node) -> Option<Record> {
 }
 
 /// All nodes that y depends on, itself included, in the order of their creation.
-pub(crate) fn ancestors(root: &Rc<Node>) -> Vec<Rc<Node>> {
-    let mut seen = HashSet::from([root.id]);
-    let mut pending = vec![root.clone()];
-    let mut all = Vec::new();
-    while let Some(node) = pending.pop() {
+pub(crate) fn ancestors(root: &Rc<Node>) -> List<Rc<Node>> {
+    // The newest first, as a sweep goes: whatever uses a node has been met before it.
+    let mut pending = BTreeMap::from([(root.id, root.clone())]);
+    let mut all = List::new();
+    while let Some((_, node)) = pending.pop_last() {
         if let Content::Op(record) = &*node.content.borrow() {
-            let parents = record.inputs.iter().filter_map(|edge| edge.node.clone());
-            pending.extend(parents.filter(|parent| seen.insert(parent.id)));
+            pending.extend(record.inputs.iter().filter_map(|edge| edge.node.clone()).map(|node| (node.id, node)));
         }
         all.push(node);
     }
-    all.sort_by_key(|node| node.id);
+    all.reverse();
     all
 }
 
-/// The ids of the nodes through which a target is reached.
-fn leading_to(root: &Rc<Node>, is_target: impl Fn(&Node) -> bool) -> HashSet<u64> {
-    let mut useful = HashSet::new();
-    for node in ancestors(root) {
+/// The ids of the nodes through which a target is reached, in ascending order.
+struct Useful(List<u64>);
+
+impl Useful {
+    fn contains(&self, node: &Node) -> bool {
+        self.0.binary_search(&node.id).is_ok()
+    }
+}
+
+fn leading_to(root: &Rc<Node>, is_target: impl Fn(&Node) -> bool) -> Useful {
+    let mut useful = Useful(List::new());
+    for node in &ancestors(root) {
         let leads = match &*node.content.borrow() {
             Content::Op(record) => {
-                record.inputs.iter().any(|edge| edge.node.as_ref().is_some_and(|parent| useful.contains(&parent.id)))
+                record.inputs.iter().any(|edge| edge.node.as_ref().is_some_and(|parent| useful.contains(parent)))
             }
             _ => false,
         };
-        if leads || is_target(&node) {
-            useful.insert(node.id);
+        if leads || is_target(node) {
+            useful.0.push(node.id);
         }
     }
     useful

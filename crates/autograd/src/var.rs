@@ -2,6 +2,7 @@
 
 use crate::node::{Content, Node, record};
 use crate::op::{Inline, Op};
+use crate::profile::{Span, Work};
 use glassbox_tensor::Tensor;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -242,7 +243,9 @@ pub fn apply<O: Op, const N: usize>(op: O, inputs: [&Var; N]) -> Var {
 /// As [`apply`].
 #[track_caller]
 pub fn apply_many<O: Op>(op: O, inputs: &[&Var]) -> Var {
+    let mut span = Span::operation(O::INFO.name);
     let (value, extra) = op.forward(&values(inputs));
+    span.costs(|| work(&op, inputs, &value), value.shape());
     record(op, inputs, value, extra)
 }
 
@@ -259,9 +262,16 @@ pub fn apply_many<O: Op>(op: O, inputs: &[&Var]) -> Var {
 /// As [`apply`].
 #[track_caller]
 pub fn apply_with<O: Op, R>(op: O, inputs: &[&Var], look: impl FnOnce(&O::Extra) -> R) -> (Var, R) {
+    let mut span = Span::operation(O::INFO.name);
     let (value, extra) = op.forward(&values(inputs));
+    span.costs(|| work(&op, inputs, &value), value.shape());
     let seen = look(&extra);
     (record(op, inputs, value, extra), seen)
+}
+
+fn work<O: Op>(op: &O, inputs: &[&Var], y: &Tensor) -> Work {
+    let shapes: Inline<&[usize]> = inputs.iter().map(|x| x.shape()).collect();
+    Work::writing(y.numel(), (O::INFO.cost)(op, &shapes))
 }
 
 fn values<'a>(inputs: &[&'a Var]) -> Inline<&'a Tensor> {

@@ -1,12 +1,13 @@
 //! A test with a process of its own, so that the memory it counts is nobody else's.
 
 use glassbox_autograd::Var;
-use glassbox_tensor::{Tensor, pool_stats, reset_peak_bytes};
+use glassbox_tensor::{Tensor, pool_requests, pool_stats, reset_peak_bytes};
 
 #[test]
 fn memory_comes_back_after_each_step_and_pieces_cost_their_gradient_once() {
     memory_comes_back();
     pieces_cost_their_gradient_once();
+    a_sum_of_gradients_is_made_in_the_memory_of_one_of_them();
 }
 
 fn memory_comes_back() {
@@ -35,4 +36,17 @@ fn pieces_cost_their_gradient_once() {
     let peak = pool_stats().peak_bytes - before;
     assert!(peak < size + size / 4, "{peak} bytes for a gradient of {size}");
     assert_eq!(grads.of(&x), &Tensor::full([steps, 1024], 2.0));
+}
+
+/// Whoever holds one of two gradients, their sum takes no third buffer.
+fn a_sum_of_gradients_is_made_in_the_memory_of_one_of_them() {
+    let requests = || pool_requests().0 + pool_requests().1;
+    for holds_first in [true, false] {
+        let (a, b) = (Tensor::ones([999]), Tensor::ones([999]));
+        let held = if holds_first { a.clone() } else { b.clone() };
+        let before = requests();
+        let sum = a.plus(b);
+        assert_eq!(requests() - before, 0, "held the first: {holds_first}");
+        assert_eq!((sum.at([7]), held.at([7])), (2.0, 1.0));
+    }
 }

@@ -48,7 +48,7 @@ pub enum GraphInput {
 pub fn graph_operations(y: &Var) -> Vec<GraphOperation> {
     let mut operations = Vec::new();
     let mut places: HashMap<u64, GraphInput> = HashMap::new();
-    for node in y.node().map(ancestors).unwrap_or_default() {
+    for node in &y.node().map(ancestors).unwrap_or_default() {
         let place = match &*node.content.borrow() {
             Content::Consumed => GraphInput::Constant,
             Content::Leaf(id) => GraphInput::Leaf(*id),

@@ -70,7 +70,11 @@ impl Op for CrossEntropy {
         assert!((0.0..=1.0).contains(&smoothing), "cross_entropy: label_smoothing is {smoothing}; use 0 to 1");
         let (nats, all) = self.kernel().forward(x[0]);
         let y = match self.options.reduction {
-            Reduction::None => Tensor::from_vec(nats.iter().map(|&y| y as f32).collect(), self.ids.shape()),
+            Reduction::None => {
+                let mut y = Tensor::zeros(self.ids.shape());
+                y.make_mut().iter_mut().zip(&nats).for_each(|(y, &nats)| *y = nats as f32);
+                y
+            }
             Reduction::Sum => Tensor::scalar(nats.iter().sum::<f64>() as f32),
             Reduction::Mean => Tensor::scalar((nats.iter().sum::<f64>() / self.count() as f64) as f32),
         };

@@ -6,12 +6,13 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::Dims;
 
 /// y = x, repeated to a shape.
 #[derive(Clone, Debug)]
 pub struct Expand {
     /// The shape of y.
-    pub shape: Vec<usize>,
+    pub shape: Dims,
 }
 
 impl Op for Expand {
@@ -48,7 +49,7 @@ impl Var {
     /// When the shape can't be reached by repeating axes of length 1.
     #[track_caller]
     pub fn expand(&self, shape: impl AsRef<[usize]>) -> Var {
-        apply(Expand { shape: shape.as_ref().to_vec() }, [self])
+        apply(Expand { shape: Dims::new(shape.as_ref()) }, [self])
     }
 }
 
@@ -68,9 +69,9 @@ pub static INFO: OpInfo<Expand> = OpInfo {
             3 => vec![],
             _ => vec![a, b, c],
         };
-        Sample::new(Expand { shape: vec![a, b, c] }, [Input::new(from)])
+        Sample::new(Expand { shape: Dims::new(&[a, b, c]) }, [Input::new(from)])
     },
-    standard: |_| Sample::new(Expand { shape: vec![64, 1 << 16] }, [Input::new([1 << 16])]),
+    standard: |_| Sample::new(Expand { shape: Dims::new(&[64, 1 << 16]) }, [Input::new([1 << 16])]),
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).expand([2, 4])),

@@ -15,6 +15,7 @@ use crate::ops::relu;
 use crate::var::{Var, apply};
 use glassbox_tensor::{Tensor, counted};
 use glassbox_tensor::gemm::{Activation, Epilogue};
+use glassbox_tensor::shape::Dims;
 use ndarray::{ArrayD, ArrayView2, Ix2};
 
 /// y = x·Wᵀ (+ b), of the inputs x (…, in), W (out, in) and, if there is a third, b (out).
@@ -44,7 +45,7 @@ impl Op for Linear {
         let rows = rows(x.shape());
         let x2 = if x.rank() == 2 { x.clone() } else { x.reshape([rows, inner]) };
         let y = x2.matmul_with(&w.t(), &epilogue); // (R, in) × (in, out) -> (R, out)
-        let mut shape = x.shape().to_vec();
+        let mut shape = Dims::new(x.shape());
         shape[x.rank() - 1] = out;
         (y.reshape(shape), ())
     }
@@ -60,11 +61,16 @@ impl Op for Linear {
         [dx, dw, db].into()
     }
 
-    // relu's mask is applied without being stored; the rest is the same
+    // relu's mask is applied without being stored; the rest is the same, on tensors
     fn backward_fused(&self, kept: &Kept<'_, ()>, dy: &Tensor, needs: &[bool]) -> Option<TensorGrads> {
-        let dz = self.relu.then(|| Var::constant(relu::masked(kept.y().value(), dy)))?;
-        let grads = Linear { relu: false }.backward(kept, &dz, needs);
-        Some(grads.into_values())
+        let dz = if self.relu { relu::masked(kept.y().value(), dy) } else { dy.clone() };
+        let (x_shape, [out, inner]) = (kept.shape(0), [kept.shape(1)[0], kept.shape(1)[1]]);
+        let rows = rows(x_shape);
+        let dz = dz.reshape([rows, out]);
+        let dx = needs[0].then(|| dz.matmul(kept.x(1).value()).reshape(x_shape));
+        let dw = needs[1].then(|| dz.t().matmul(&kept.x(0).value().reshape([rows, inner])));
+        let db = needs.get(2).is_some_and(|&need| need).then(|| dz.sum(&[0], false));
+        Some([dx, dw, db].into())
     }
 }
 

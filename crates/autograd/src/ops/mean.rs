@@ -62,7 +62,7 @@ impl Var {
     /// The mean of all elements, without axes.
     #[track_caller]
     pub fn mean_all(&self) -> Var {
-        self.mean(&axes::all(self.rank()), false)
+        self.mean(axes::all(self.rank()), false)
     }
 }
 

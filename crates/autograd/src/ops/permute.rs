@@ -6,13 +6,13 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
-use glassbox_tensor::shape::axis_index;
+use glassbox_tensor::shape::{Dims, axis_index};
 
 /// Axis i of y is axis `axes[i]` of x.
 #[derive(Clone, Debug)]
 pub struct Permute {
     /// The axes of x in the order of y.
-    pub axes: Vec<usize>,
+    pub axes: Dims,
 }
 
 impl Op for Permute {
@@ -29,7 +29,7 @@ impl Op for Permute {
     }
 
     fn backward(&self, _: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {
-        let mut back = vec![0; self.axes.len()];
+        let mut back = self.axes;
         self.axes.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);
         [Some(dy.permute(&back))].into()
     }
@@ -49,7 +49,7 @@ impl Var {
     /// When `axes` is not a permutation of all axes.
     #[track_caller]
     pub fn permute(&self, axes: &[usize]) -> Var {
-        apply(Permute { axes: axes.to_vec() }, [self])
+        apply(Permute { axes: Dims::new(axes) }, [self])
     }
 
     /// Two axes exchanged (negative ones count from the end). A view.
@@ -66,7 +66,7 @@ impl Var {
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Var {
         let rank = self.rank();
-        let mut axes: Vec<usize> = (0..rank).collect();
+        let mut axes = in_order(rank);
         axes.swap(axis_index("transpose", a, rank), axis_index("transpose", b, rank));
         apply(Permute { axes }, [self])
     }
@@ -86,10 +86,16 @@ impl Var {
     pub fn t(&self) -> Var {
         let rank = self.rank();
         assert!(rank >= 2, "t: shape {:?} has fewer than two axes to exchange; unsqueeze(0) makes it a row", self.shape());
-        let mut axes: Vec<usize> = (0..rank).collect();
+        let mut axes = in_order(rank);
         axes.swap(rank - 2, rank - 1);
         apply(Permute { axes }, [self])
     }
+}
+
+fn in_order(rank: usize) -> Dims {
+    let mut axes = Dims::repeat(0, rank);
+    axes.iter_mut().enumerate().for_each(|(i, axis)| *axis = i);
+    axes
 }
 
 /// What the registry knows of permuted axes.
@@ -102,9 +108,9 @@ pub static INFO: OpInfo<Permute> = OpInfo {
     sample: |d| {
         let x = Input::new([d.dim(), d.dim(), d.dim()]);
         let axes = [[0, 2, 1], [1, 2, 0], [2, 0, 1], [2, 1, 0], [1, 0, 2], [0, 1, 2]][d.choice(6)];
-        Sample::new(Permute { axes: axes.to_vec() }, [x])
+        Sample::new(Permute { axes: Dims::new(&axes) }, [x])
     },
-    standard: |_| Sample::new(Permute { axes: vec![1, 0] }, [Input::new([1024, 1024])]),
+    standard: |_| Sample::new(Permute { axes: Dims::new(&[1, 0]) }, [Input::new([1024, 1024])]),
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).permute(&[0, 0])),

@@ -6,13 +6,13 @@ use crate::info::{Cost, Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
-use glassbox_tensor::shape::{axis_index, new_axis_index};
+use glassbox_tensor::shape::{Dims, axis_index, new_axis_index};
 
 /// y = x under another shape.
 #[derive(Clone, Debug)]
 pub struct Reshape {
     /// The new shape.
-    pub shape: Vec<usize>,
+    pub shape: Dims,
 }
 
 impl Op for Reshape {
@@ -48,7 +48,7 @@ impl Var {
     /// When the numbers of elements differ.
     #[track_caller]
     pub fn reshape(&self, shape: impl AsRef<[usize]>) -> Var {
-        apply(Reshape { shape: shape.as_ref().to_vec() }, [self])
+        apply(Reshape { shape: Dims::new(shape.as_ref()) }, [self])
     }
 
     /// With a new axis of length 1 that is axis `axis` of the result (`-1` puts it last). A view.
@@ -64,8 +64,10 @@ impl Var {
     /// When the result has no such axis.
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Var {
-        let mut shape = self.shape().to_vec();
-        shape.insert(new_axis_index("unsqueeze", axis, self.rank()), 1);
+        let at = new_axis_index("unsqueeze", axis, self.rank());
+        let mut shape = Dims::new(self.shape());
+        shape.push(1);
+        shape[at..].rotate_right(1);
         self.reshape(shape)
     }
 
@@ -81,10 +83,10 @@ impl Var {
     /// When there is no such axis, or it is longer.
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Var {
-        let mut shape = self.shape().to_vec();
-        let dim = shape.remove(axis_index("squeeze", axis, self.rank()));
+        let at = axis_index("squeeze", axis, self.rank());
+        let dim = self.shape()[at];
         assert!(dim == 1, "squeeze: axis {axis} of shape {:?} has {dim} entries, not one; select one", self.shape());
-        self.reshape(shape)
+        self.reshape(Dims::new(self.shape()).without(at))
     }
 }
 
@@ -103,9 +105,9 @@ pub static INFO: OpInfo<Reshape> = OpInfo {
             2 => vec![a * b * c],
             _ => vec![c, 1, b, a],
         };
-        Sample::new(Reshape { shape }, [Input::new([a, b, c])])
+        Sample::new(Reshape { shape: Dims::new(&shape) }, [Input::new([a, b, c])])
     },
-    standard: |_| Sample::new(Reshape { shape: vec![1 << 20] }, [Input::new([1024, 1024])]),
+    standard: |_| Sample::new(Reshape { shape: Dims::new(&[1 << 20]) }, [Input::new([1024, 1024])]),
     wrong: &[
         Wrong {
             call: || drop(Var::constant(Tensor::ones([2, 3])).reshape([4])),

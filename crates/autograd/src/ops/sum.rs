@@ -7,7 +7,9 @@ use crate::info::{Cost, Derivatives, Draw, Input, OpInfo, Sample, Tolerance, Wro
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
 use glassbox_tensor::Tensor;
+use glassbox_tensor::shape::MAX_RANK;
 use glassbox_tensor::simd::SUM_DEPTH;
+use smallvec::SmallVec;
 
 /// y = Σ x over `axes`; reduced axes keep length 1 with `keepdim`.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ impl Var {
     /// The sum of all elements, without axes.
     #[track_caller]
     pub fn sum_all(&self) -> Var {
-        self.sum(&axes::all(self.rank()), false)
+        self.sum(axes::all(self.rank()), false)
     }
 
     /// The sum that undoes a broadcast: from this shape back to `shape`.
@@ -72,7 +74,7 @@ impl Var {
         }
         let new = self.rank() - shape.len();
         let repeated = |a: &usize| *a < new || (shape[a - new] == 1 && self.shape()[*a] != 1);
-        let axes: Vec<isize> = (0..self.rank()).filter(repeated).map(|a| a as isize).collect();
+        let axes: SmallVec<[isize; MAX_RANK]> = (0..self.rank()).filter(repeated).map(|a| a as isize).collect();
         self.sum(&axes, true).reshape(shape)
     }
 }
