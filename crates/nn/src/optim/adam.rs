@@ -1,7 +1,8 @@
 //! Adam and AdamW.
 
 use super::{Optimizer, Rule};
-use glassbox_autograd::ops::adam_step::{AdamStep, adam_step};
+use glassbox_autograd::Cost;
+use glassbox_autograd::ops::adam_step::{AdamStep, INFO, adam_step};
 use glassbox_tensor::Tensor;
 
 /// Adam (Kingma and Ba 2015, algorithm 1), and AdamW (Loshchilov and Hutter 2019, algorithm 2) by its
@@ -79,6 +80,12 @@ impl Rule for AdamRule {
             WeightDecay::Decoupled(weight_decay) => (0.0, weight_decay),
         };
         adam_step(&AdamStep { lr, beta1, beta2, eps, weight_decay, l2, step: t }, p, m, v, g);
+    }
+
+    fn cost(&self, shape: &[usize]) -> Cost {
+        let (beta1, beta2) = self.betas;
+        let step = AdamStep { lr: self.lr, beta1, beta2, eps: self.eps, weight_decay: 0.0, l2: 0.0, step: 1 };
+        (INFO.cost)(&step, &[shape; 4])
     }
 }
 

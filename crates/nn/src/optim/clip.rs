@@ -1,8 +1,11 @@
 //! Clipping gradients by their global norm.
 
-use glassbox_autograd::Gradients;
-use glassbox_tensor::parallel::{CHUNK, for_each_task};
-use std::sync::OnceLock;
+use super::pass::Room;
+use glassbox_autograd::profile::{Phase, Span, Work};
+use glassbox_autograd::{Cost, Gradients};
+use glassbox_tensor::Tensor;
+use glassbox_tensor::parallel::{CHUNK, for_each_weighed};
+use std::cell::Cell;
 
 /// The norm of all gradients taken together, √Σ g². It is added up in f64, in an order that depends on the shapes
 /// alone.
@@ -15,15 +18,37 @@ use std::sync::OnceLock;
 /// assert_eq!(grad_norm(&(&a * &b).sum_all().backward()), 5.0); // √(4² + 3²)
 /// ```
 pub fn grad_norm(grads: &Gradients) -> f64 {
-    let grads: Vec<_> = grads.iter().map(|(_, g)| g.contiguous()).collect();
-    let slices = grads.iter().map(|g| g.as_slice().expect("contiguous() makes it so"));
-    let chunks: Vec<&[f32]> = slices.flat_map(|g| g.chunks(CHUNK)).collect();
-    let sums: Vec<OnceLock<f64>> = chunks.iter().map(|_| OnceLock::new()).collect();
-    for_each_task(chunks.len(), chunks.iter().map(|chunk| chunk.len()).sum(), |i| {
-        sums[i].get_or_init(|| sum_of_squares(chunks[i]));
-    });
-    sums.into_iter().filter_map(OnceLock::into_inner).sum::<f64>().sqrt()
+    let _phase = Span::phase(Phase::Optimiser, "optimiser");
+    let mut span = Span::operation("grad_norm");
+    span.costs(|| Work::writing(0, Cost { flops: 2 * elements(grads), bytes: 4 * elements(grads) }), &[]);
+    // Lists as long as the parameters are many, in memory that the thread keeps from step to step.
+    thread_local! {
+        static ROOMS: Cell<Rooms> = const { Cell::new((Room::new(), Room::new())) };
+    }
+    let (mut copies, mut chunks) = ROOMS.replace((Room::new(), Room::new()));
+    let mut in_order: Vec<Tensor> = copies.take(); // of those that don't lie in one piece
+    in_order.extend(grads.iter().filter(|(_, g)| g.as_slice().is_none()).map(|(_, g)| g.contiguous()));
+    let mut sums: Vec<(&[f32], f64)> = chunks.take();
+    let mut next = in_order.iter();
+    for (_, g) in grads.iter() {
+        let g = g.as_slice().or_else(|| next.next()?.as_slice()).expect("in one piece, or made so above");
+        sums.extend(g.chunks(CHUNK).map(|chunk| (chunk, 0.0)));
+    }
+    let work = sums.iter().map(|(chunk, _)| chunk.len()).sum();
+    for_each_weighed(&mut sums, work, |(x, _)| x.len(), |(x, sum)| *sum = sum_of_squares(x));
+    let total = sums.iter().map(|(_, sum)| sum).sum::<f64>();
+    chunks.put(sums);
+    copies.put(in_order);
+    ROOMS.set((copies, chunks));
+    total.sqrt()
 }
+
+fn elements(grads: &Gradients) -> u64 {
+    grads.iter().map(|(_, g)| g.numel() as u64).sum()
+}
+
+/// Of copies, and of chunks with their sums.
+type Rooms = (Room<Tensor>, Room<(&'static [f32], f64)>);
 
 /// Eight sums side by side, so that an addition needn't wait for the one before.
 fn sum_of_squares(x: &[f32]) -> f64 {
@@ -61,9 +86,20 @@ fn sum_of_squares(x: &[f32]) -> f64 {
 #[track_caller]
 pub fn clip_grad_norm(grads: &mut Gradients, max_norm: f64) -> f32 {
     assert!(max_norm > 0.0, "clip_grad_norm: the largest norm is {max_norm}; it must be positive");
+    let _phase = Span::phase(Phase::Optimiser, "optimiser");
+    let mut span = Span::operation("clip_grad_norm");
     let norm = grad_norm(grads);
     let scale = max_norm / (norm + 1e-6);
-    if scale < 1.0 || scale.is_nan() {
+    let scales = scale < 1.0 || scale.is_nan();
+    span.costs(
+        || {
+            let (n, scales) = (elements(grads), u64::from(scales));
+            let cost = Cost { flops: (2 + scales) * n, bytes: (4 + 8 * scales) * n };
+            Work { cost, written: 4 * scales * n }
+        },
+        &[],
+    );
+    if scales {
         *grads *= scale as f32;
     }
     norm as f32

@@ -1,6 +1,6 @@
 //! An exponential moving average of a model's weights.
 
-use super::pass::in_one_pass;
+use super::pass::{Item, Room, in_one_pass};
 use super::towards::Towards;
 use crate::checkpoint::{CheckpointError, SafetensorsFile, load_safetensors, write_safetensors};
 use crate::module::{Module, Slot, SlotMut};
@@ -37,7 +37,12 @@ pub struct Ema<M> {
     updates: u64,
     decay: f64,
     warms_up: bool,
+    values: Room<Tensor>,
+    pairs: Room<Item<Pair<'static>>>,
 }
+
+/// An average and the value that it follows.
+type Pair<'a> = (&'a mut Tensor, Tensor);
 
 /// The header's metadata says how many updates there were, in PyTorch's words.
 const UPDATES: &str = "n_averaged";
@@ -56,7 +61,7 @@ impl<M: Module + Clone> Ema<M> {
                 param.value_mut().make_mut(); // memory of its own: the model's next step must not have to copy its
             }
         });
-        Self { average, updates: 0, decay, warms_up: false }
+        Self { average, updates: 0, decay, warms_up: false, values: Room::new(), pairs: Room::new() }
     }
 
     /// Lets the decay grow as min(d, (1 + t)/(10 + t)) with the updates t that there were, so that a young average soon
@@ -79,15 +84,15 @@ impl<M: Module + Clone> Ema<M> {
     #[track_caller]
     pub fn update(&mut self, model: &M) {
         let rate = if self.updates == 0 { 1.0 } else { 1.0 - self.decay() };
-        let mut values: Vec<Tensor> = Vec::new();
-        model.visit(Name::root(), &mut |_, slot: Slot<'_>| values.push(slot.value()));
-        let (mut values, mut pairs, mut slots) = (values.into_iter(), Vec::new(), 0);
-        let count = values.len();
+        let mut all: Vec<Tensor> = self.values.take();
+        let mut pairs: Vec<Item<Pair<'_>>> = self.pairs.take();
+        model.visit(Name::root(), &mut |_, slot: Slot<'_>| all.push(slot.value()));
+        let (count, mut values, mut slots) = (all.len(), all.drain(..), 0);
         self.average.visit_mut(Name::root(), &mut |_, mut slot| {
             slots += 1;
             let Some(value) = values.next() else { return };
             match slot {
-                SlotMut::Param(param) => pairs.push((value.numel(), (param.value_mut(), value))),
+                SlotMut::Param(param) => pairs.push((value.numel(), Some((param.value_mut(), value)))),
                 SlotMut::Buffer(_) => slot.set_value(value),
             }
         });
@@ -96,9 +101,13 @@ impl<M: Module + Clone> Ema<M> {
             "Ema::update: the model has {count}, its average {slots}",
             count = counted(count, "tensor")
         );
-        let same = pairs.iter().all(|(_, (average, value))| average.shape() == value.shape());
+        drop(values);
+        self.values.put(all);
+        let mut shapes = pairs.iter().flat_map(|(_, pair)| pair);
+        let same = shapes.all(|(average, value)| average.shape() == value.shape());
         assert!(same, "Ema::update: the model's parameters have other shapes than its average's");
-        in_one_pass(pairs, |(average, value)| map_inplace(&Towards::new(rate), average, [&value]));
+        in_one_pass(&mut pairs, |(average, value)| map_inplace(&Towards::new(rate), average, [&value]));
+        self.pairs.put(pairs);
         self.updates += 1;
     }
 

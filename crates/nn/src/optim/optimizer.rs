@@ -2,11 +2,12 @@
 
 use super::error::StepError;
 use super::group::{Group, Members};
-use super::pass::in_one_pass;
+use super::pass::{Item, Room, in_one_pass};
 use super::rule::Rule;
 use crate::module::{Module, Slot, SlotMut};
 use crate::name::{Name, is_under, nearest};
 use crate::param::Param;
+use glassbox_autograd::profile::{Phase, Span, Work};
 use glassbox_autograd::{Gradients, LeafId};
 use glassbox_tensor::Tensor;
 use std::collections::BTreeMap;
@@ -28,7 +29,11 @@ pub struct Optimizer<R> {
     /// Dotted paths of parameters, or of modules, which the loss need not reach.
     allowed: Vec<String>,
     pub(super) kept: BTreeMap<LeafId, Kept>,
+    room: Room<Item<Update<'static, R>>>,
 }
+
+/// What the step of one parameter reads and writes: the rule, p, what is kept beside it, and g.
+type Update<'a, R> = (R, &'a mut Tensor, &'a mut Kept, &'a Tensor);
 
 /// What there is to know of a parameter from step to step.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +56,7 @@ impl<R: Rule> Optimizer<R> {
     /// assert_eq!(sgd.momentum, 0.9);
     /// ```
     pub fn with(rule: R) -> Self {
-        Self { rule, groups: Vec::new(), allowed: Vec::new(), kept: BTreeMap::new() }
+        Self { rule, groups: Vec::new(), allowed: Vec::new(), kept: BTreeMap::new(), room: Room::new() }
     }
 
     /// Makes a group of the parameter of this dotted path, or of all that lie under it: `encoder` stands for
@@ -123,6 +128,8 @@ impl<R: Rule> Optimizer<R> {
     /// parameters are named. If no parameter lies under the path of a [group](Optimizer::group). Then nothing has
     /// changed.
     pub fn step(&mut self, model: &mut (impl Module + ?Sized), grads: &Gradients) -> Result<(), StepError> {
+        let _phase = Span::phase(Phase::Optimiser, "optimiser");
+        let mut span = Span::operation(rule_name::<R>());
         self.check_reached(model, grads)?;
         self.sort_into_groups(model)?;
         let mut params: BTreeMap<LeafId, &mut Param> = BTreeMap::new();
@@ -133,16 +140,19 @@ impl<R: Rule> Optimizer<R> {
                 params.insert(param.id(), param);
             }
         });
-        let Self { rule, groups, kept, .. } = self;
-        let updates = kept.iter_mut().filter_map(|(id, kept)| {
+        let Self { rule, groups, kept, room, .. } = self;
+        let mut updates: Vec<Item<Update<'_, R>>> = room.take();
+        updates.extend(kept.iter_mut().filter_map(|(id, kept)| {
             let (param, g) = (params.remove(id)?, grads.get(*id)?);
-            Some((g.numel(), (kept.rule(rule, groups), param.value_mut(), kept, g)))
-        });
-        in_one_pass(updates.collect(), |(rule, p, kept, g)| {
+            Some((g.numel(), Some((kept.rule(rule, groups), param.value_mut(), kept, g))))
+        }));
+        span.costs(|| updates.iter().flat_map(|(_, update)| update).map(work).fold(Work::default(), both), &[]);
+        in_one_pass(&mut updates, |(rule, p, kept, g)| {
             kept.make_room(rule.state(p.shape()), p.shape());
             kept.t += 1;
             rule.update(kept.t, p, &mut kept.tensors, g);
         });
+        room.put(updates);
         Ok(())
     }
 
@@ -187,6 +197,24 @@ impl<R: Rule> Optimizer<R> {
         kept.find_groups(&self.groups, &name, param);
         kept.rule(&self.rule, &self.groups).state(param.value().shape())
     }
+}
+
+/// What a rule is called where steps are profiled: its type, without the path, its parameters and `Rule`.
+fn rule_name<R>() -> &'static str {
+    let path = std::any::type_name::<R>();
+    let path = path.split('<').next().unwrap_or(path);
+    let name = path.rsplit("::").next().unwrap_or(path);
+    name.strip_suffix("Rule").filter(|name| !name.is_empty()).unwrap_or(name)
+}
+
+/// What the step of one parameter must do.
+fn work<R: Rule>((rule, p, _, _): &Update<'_, R>) -> Work {
+    let arrays = 1 + rule.state(p.shape()).len();
+    Work::writing(arrays * p.numel(), rule.cost(p.shape()))
+}
+
+fn both(a: Work, b: Work) -> Work {
+    Work { cost: [a.cost, b.cost].into_iter().sum(), written: a.written + b.written }
 }
 
 impl Kept {

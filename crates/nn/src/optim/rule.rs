@@ -1,5 +1,6 @@
 //! What one optimiser differs from another by.
 
+use glassbox_autograd::Cost;
 use glassbox_tensor::Tensor;
 use std::fmt;
 
@@ -42,4 +43,11 @@ pub trait Rule: Clone + fmt::Debug + Send + Sync {
     /// One step of the parameter p with gradient g, in place: its `t`-th, from 1. `state` holds what
     /// [`state`](Rule::state) names, in that order.
     fn update(&self, t: u64, p: &mut Tensor, state: &mut [Tensor], g: &Tensor);
+
+    /// What the step of a parameter of this shape must compute and move, for profiles. Unless a rule says more, that is to read
+    /// and write p and what is kept, and to read g.
+    fn cost(&self, shape: &[usize]) -> Cost {
+        let (n, arrays) = (shape.iter().product::<usize>() as u64, 1 + self.state(shape).len() as u64);
+        Cost { flops: 0, bytes: 4 * n * (2 * arrays + 1) }
+    }
 }
