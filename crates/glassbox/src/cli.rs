@@ -104,6 +104,9 @@ pub struct Train {
     /// Also write DIR/tensorboard, for `tensorboard --logdir DIR`
     #[arg(long)]
     pub tensorboard: bool,
+    /// Show at the end what each operation of a step cost, and write profile.md, profile.json and trace.json, which Perfetto draws
+    #[arg(long)]
+    pub profile: bool,
     /// Change one key of the configuration; `glassbox explain PRESET` shows the keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -7,6 +7,7 @@
 //! checkpoints/best.json       which of them has the least held-out loss
 //! samples/step-N.png          what the model made after N steps
 //! tensorboard/                the metrics and the samples for TensorBoard, if it was asked for
+//! profile.md, profile.json    what each operation of a sitting cost, if that was asked for; trace.json has the last steps
 //! evaluation.json             held-out metrics of the last checkpoint
 //! report.html                 all of it to look at, in one file
 //! lock                        held by the process that trains it
@@ -151,6 +152,21 @@ impl RunDir {
     /// `tensorboard`.
     pub fn tensorboard_path(&self) -> PathBuf {
         self.path.join("tensorboard")
+    }
+
+    /// `profile.md`.
+    pub fn profile_path(&self) -> PathBuf {
+        self.path.join("profile.md")
+    }
+
+    /// `profile.json`.
+    pub fn profile_json_path(&self) -> PathBuf {
+        self.path.join("profile.json")
+    }
+
+    /// `trace.json`.
+    pub fn trace_path(&self) -> PathBuf {
+        self.path.join("trace.json")
     }
 
     /// `evaluation.json`.

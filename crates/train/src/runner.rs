@@ -15,6 +15,7 @@ use crate::sitting::{Clock, Ending, Limits, Outcome};
 use crate::trained::{State, Trained, read_config, unchecked};
 use crate::unchanged::{Beginning, FEWEST_STEPS};
 use glassbox_autograd::detect_anomaly;
+use glassbox_autograd::profile::{Phase, Span};
 use glassbox_data::files::write_atomically;
 use glassbox_data::image::write_png;
 use glassbox_tensor::counted;
@@ -140,7 +141,10 @@ impl Runner {
     /// One step and what is due after it.
     fn step(&mut self, clock: &Clock, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let run = &mut self.run;
-        let outcome = run.experiment.train_step(run.step)?;
+        let outcome = {
+            let _span = Span::step();
+            run.experiment.train_step(run.step)?
+        };
         run.step += 1;
         run.state.step = run.step;
         run.state.examples += outcome.examples as u64;
@@ -181,7 +185,9 @@ impl Runner {
     fn draw_samples(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
         let run = &self.run;
         if self.sampled != Some(run.step) {
+            let span = Span::phase(Phase::Evaluation, "samples");
             let samples = run.experiment.sample(SAMPLES, SAMPLE_SEED);
+            drop(span);
             write_png(&run.dir.sample_path(run.step), &samples)?;
             observer.sampled(run.step, &samples)?;
             self.sampled = Some(run.step);
@@ -218,6 +224,7 @@ impl Runner {
         match &self.evaluation {
             Some((at, metrics)) if *at == step => metrics.clone(),
             _ => {
+                let _span = Span::phase(Phase::Evaluation, "evaluation");
                 let metrics = self.run.experiment.evaluate();
                 self.evaluation = Some((step, metrics.clone()));
                 metrics
@@ -241,6 +248,7 @@ impl Runner {
 
     /// Writes a checkpoint, the metrics first: a checkpoint without the lines that lead to it would lose them.
     fn save(&self) -> Result<(), TrainError> {
+        let _span = Span::phase(Phase::Other, "checkpoint");
         self.log.sync()?;
         let run = &self.run;
         run.dir.write_checkpoint(run.step, |folder| {

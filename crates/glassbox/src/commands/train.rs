@@ -7,7 +7,7 @@ use crate::output::print;
 use crate::tui::Tui;
 use anyhow::Context;
 use glassbox_train::{
-    Aside, Ending, Limits, Observer, Outcome, Progress, RunConfig, RunDir, Runner, TensorBoard, TrainError,
+    Aside, Ending, Limits, Observer, Outcome, Profiler, Progress, RunConfig, RunDir, Runner, TensorBoard, TrainError,
     catch_interrupts,
 };
 use glassbox_vae::compare;
@@ -38,7 +38,8 @@ fn start(what: &str, options: &Train, interrupt: &'static AtomicBool) -> Result<
     let mut runner = replacing(options, &out, &[], || Runner::start(config, &out))?;
     let outcome = runner.train(&limits, &mut watchers)?;
     drop(watchers);
-    print(&describe(&out, &outcome))
+    print(&describe(&out, &outcome))?;
+    show_profile(&out, options)
 }
 
 fn start_both(options: &Train, interrupt: &'static AtomicBool) -> Result<(), Failure> {
@@ -50,7 +51,8 @@ fn start_both(options: &Train, interrupt: &'static AtomicBool) -> Result<(), Fai
     let comparison =
         replacing(options, &out, &compare::PARTS, || compare::train_both(configs, &out, &limits, &mut watchers))?;
     drop(watchers);
-    print(&describe_comparison(&out, &comparison))
+    print(&describe_comparison(&out, &comparison))?;
+    comparison.runs.iter().try_for_each(|(name, _)| show_profile(&out.join(name), options))
 }
 
 fn default_out(name: &str) -> PathBuf {
@@ -138,7 +140,8 @@ fn resume(run: &Path, options: &Train, interrupt: &'static AtomicBool) -> Result
     super::warn(runner.run_so_far());
     let outcome = runner.train(&limits(options, interrupt), &mut watchers)?;
     drop(watchers);
-    print(&describe(run, &outcome))
+    print(&describe(run, &outcome))?;
+    show_profile(run, options)
 }
 
 /// Those who look on, as they were asked for. The terminal is as it was once they are dropped.
@@ -148,7 +151,19 @@ fn watchers(options: &Train, interrupt: &'static AtomicBool) -> Result<Vec<Box<d
         false => Box::new(Progress::new()),
     };
     let written = options.tensorboard.then(|| Box::new(TensorBoard::new()) as Box<dyn Observer>);
-    Ok(std::iter::once(shown).chain(written).collect())
+    let profiler = options.profile.then(|| Box::new(Profiler::new()) as Box<dyn Observer>);
+    Ok(std::iter::once(shown).chain(written).chain(profiler).collect())
+}
+
+/// What the steps of a run cost, if that was asked for.
+fn show_profile(run: &Path, options: &Train) -> Result<(), Failure> {
+    if !options.profile {
+        return Ok(());
+    }
+    let run = RunDir::open(run)?;
+    let path = run.profile_path();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+    print(&format!("\n{text}{}{}", self::path("table", &path), self::path("trace", &run.trace_path())))
 }
 
 fn limits(options: &Train, interrupt: &'static AtomicBool) -> Limits<'static> {

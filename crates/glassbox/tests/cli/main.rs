@@ -10,6 +10,7 @@ mod judge;
 mod killed;
 mod mistakes;
 mod place;
+mod profile;
 mod report;
 mod repro;
 mod settings;
