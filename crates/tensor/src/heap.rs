@@ -15,10 +15,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 /// #[global_allocator]
 /// static ALLOCATOR: CountingAllocator = CountingAllocator;
 ///
-/// let before = HeapCount::now();
-/// let list: Vec<u8> = Vec::with_capacity(5000);
-/// let after = HeapCount::now();
-/// assert!(after.allocations > before.allocations && after.largest >= list.capacity());
+/// fn main() {
+///     let before = HeapCount::now();
+///     let list: Vec<u8> = Vec::with_capacity(5000);
+///     let after = HeapCount::now();
+///     assert!(after.allocations > before.allocations && after.largest >= list.capacity());
+/// }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAllocator;
