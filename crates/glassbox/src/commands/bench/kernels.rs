@@ -91,8 +91,8 @@ pub static KERNELS: [Kernel; 9] = [
     Kernel { name: "layer_norm", grammar: "ROWSxCOLUMNS", usual: &["4096x384"], gradient: true, draw: layer_norm },
 ];
 
-/// More than this in one array is a typing mistake: 2 GiB.
-const MOST_FLOATS: usize = 1 << 29;
+/// More floats than this in one array are a typing mistake: 2 GiB.
+pub const MOST_FLOATS: usize = 1 << 29;
 
 /// Whole numbers with × between them; none is 0, and together they are no array that is too large.
 fn dims<const N: usize>(text: &str) -> Option<[usize; N]> {

@@ -1,6 +1,6 @@
 //! What is measured: the registered operations at their standard problems, and kernels at sizes.
 
-use super::kernels::{KERNELS, Kernel};
+use super::kernels::{KERNELS, Kernel, MOST_FLOATS};
 use crate::failure::Failure;
 use glassbox_autograd::ops::registry;
 use glassbox_autograd::{OpEntry, Timed};
@@ -81,7 +81,10 @@ fn read(text: &str) -> Result<(&'static Kernel, Vec<&str>), Failure> {
     };
     let sizes: Vec<&str> = sizes.split(',').collect();
     match sizes.iter().find(|size| (kernel.draw)(size).is_none()) {
-        Some(size) => Err(mistake(format!("{size:?} is no size of {name}, which are {}", kernel.grammar))),
+        Some(size) => Err(mistake(format!(
+            "{size:?} is no size of {name}; write {}, in whole numbers above 0 and with no array of more than {MOST_FLOATS}",
+            kernel.grammar
+        ))),
         None => Ok((kernel, sizes)),
     }
 }
