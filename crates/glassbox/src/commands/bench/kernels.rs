@@ -61,7 +61,7 @@ pub static KERNELS: [Kernel; 9] = [
     Kernel { name: "matvec", grammar: "MxK", usual: &["4096x4096", "50257x384"], gradient: false, draw: matvec },
     Kernel {
         name: "conv2d",
-        grammar: "BxCxHxW/OxKxK, with /sD for a stride and /pD for padding",
+        grammar: "BxCxHxW/OxKxK, with /sD for a stride and /pD for padding, the kernel no larger than the padded image",
         usual: &["32x64x28x28/64x3x3/p1", "32x128x14x14/128x1x1", "64x64x32x32/128x4x4/s2/p1", "128x1x28x28/32x3x3/p1"],
         gradient: true,
         draw: conv2d,
