@@ -22,14 +22,14 @@ const TIMES: usize = 1000;
 #[derive(Debug)]
 enum Stage {
     /// A residual block, perhaps with attention.
-    Block(Box<Res>, Option<Attn>),
+    Block(Box<Res>, Option<Box<Attn>>),
     /// A convolution between two sizes.
     Resize(Conv2d),
 }
 
 impl Stage {
     fn block(res: Res, attn: Option<Attn>) -> Self {
-        Stage::Block(Box::new(res), attn)
+        Stage::Block(Box::new(res), attn.map(Box::new))
     }
 }
 
@@ -56,7 +56,7 @@ impl Module for Stage {
 }
 
 /// A residual block and what attention adds to it.
-fn through(res: &Res, attn: &Option<Attn>, x: &Var, e: &Var) -> Var {
+fn through(res: &Res, attn: &Option<Box<Attn>>, x: &Var, e: &Var) -> Var {
     let h = res.forward(x, e);
     match attn {
         Some(attn) => attn.forward(&h),

@@ -66,7 +66,7 @@ impl WaveNet {
             gated.push(z);
         }
         let z = Var::cat(&gated.iter().collect::<Vec<_>>(), 1).transpose(1, 2); // (B, T, 32·layers)
-        let weights: Vec<Var> = self.skip.iter().map(|skip| matrix(skip)).collect();
+        let weights: Vec<Var> = self.skip.iter().map(matrix).collect();
         let biases: Vec<Var> = self.skip.iter().map(bias).collect();
         let w = Var::cat(&weights.iter().collect::<Vec<_>>(), -1); // (256, 32·layers)
         let b = Var::stack(&biases.iter().collect::<Vec<_>>(), 0).sum(&[0], false); // (256)
