@@ -2,7 +2,7 @@
 //!
 //! `--test` takes one step of each. The two largest take several seconds a step, so their samples are few.
 
-use criterion::{BatchSize, Criterion, SamplingMode, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use glassbox_benches::steps;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn whole_steps(criterion: &mut Criterion) {
         // A model is made when its turn comes, and freed after it: all nine together would take gigabytes.
         group.bench_function(name, |bencher| {
             let mut step = steps::build(name, None).expect("of the list");
-            bencher.iter_batched(|| (), |()| step.step(), BatchSize::PerIteration);
+            bencher.iter(|| step.step());
         });
     }
     group.finish();
