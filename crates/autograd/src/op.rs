@@ -244,6 +244,13 @@ impl<T> FromIterator<Option<T>> for Each<T> {
     }
 }
 
+impl Grads {
+    /// The same without their graph.
+    pub(crate) fn into_values(self) -> TensorGrads {
+        self.0.into_iter().map(|g| g.map(Var::into_value)).collect()
+    }
+}
+
 impl TensorGrads {
     /// The same as constants.
     pub(crate) fn into_constants(self) -> Grads {
