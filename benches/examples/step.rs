@@ -1,8 +1,10 @@
 //! Takes training steps of one model, and says what one takes: time, and the most memory that the process ever had.
 //!
-//! `cargo run --release -p glassbox-benches --example step -- NAME [--threads T] [--steps N]`, with a name such as
+//! `cargo run --release -p glassbox-benches --example step -- NAME [--threads T] [--steps N]
+//! [--profile]`, with a name such as
 //! `step:gpt_char` (`step:` may be left out). `tools/peers/steps.py THREADS --memory NAME` says the same of PyTorch.
 
+use glassbox_autograd::profile;
 use glassbox_benches::steps;
 use glassbox_tensor::pool_stats;
 use std::process::ExitCode;
@@ -12,6 +14,7 @@ struct Asked {
     name: String,
     threads: usize,
     steps: usize,
+    profile: bool,
 }
 
 fn main() -> ExitCode {
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
 
 fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (mut name, mut threads, mut count) = (None, cores, 5);
+    let (mut name, mut threads, mut count, mut profile) = (None, cores, 5, false);
     while let Some(word) = words.next() {
         let mut number = |least: usize| {
             let value = words.next().ok_or(format!("{word} needs a number after it"))?;
@@ -36,7 +39,10 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         match word.as_str() {
             "--threads" => threads = number(1)?,
             "--steps" => count = number(1)?,
-            _ if word.starts_with('-') => return Err(format!("{word} is not known; there are --threads and --steps")),
+            "--profile" => profile = true,
+            _ if word.starts_with('-') => {
+                return Err(format!("{word} is not known; there are --threads, --steps and --profile"));
+            }
             _ if name.is_some() => return Err(format!("{word:?} is a second name; run one step at a time")),
             _ if word.starts_with("step:") => name = Some(word),
             _ => name = Some(format!("step:{word}")),
@@ -47,11 +53,11 @@ fn asked(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     if !steps::NAMES.contains(&name.as_str()) {
         return Err(format!("there is no {name}; there are {known}"));
     }
-    Ok(Asked { name, threads, steps: count })
+    Ok(Asked { name, threads, steps: count, profile })
 }
 
 fn run(asked: &Asked) -> Result<(), String> {
-    let Asked { name, threads, steps: count } = asked;
+    let Asked { name, threads, steps: count, profile: profiled } = asked;
     rayon::ThreadPoolBuilder::new()
         .num_threads(*threads)
         .use_current_thread()
@@ -60,11 +66,17 @@ fn run(asked: &Asked) -> Result<(), String> {
     let mut step = steps::build(name, None).expect("of the list");
     let first = step.step();
     let (before, mut last, mut times) = (pool_stats(), first, Vec::new());
+    if *profiled {
+        profile::start(0);
+    }
     for _ in 0..*count {
         let start = Instant::now();
+        let span = profile::Span::step();
         last = step.step();
+        drop(span);
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
+    let rows = profile::stop();
     let after = pool_stats();
     times.sort_by(f64::total_cmp);
     let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
@@ -76,11 +88,35 @@ fn run(asked: &Asked) -> Result<(), String> {
         after.misses - before.misses,
         after.hits - before.hits
     );
+    if *profiled {
+        print_profile(&rows);
+    }
     match peak_resident() {
         Some(megabytes) => println!("memory   {megabytes:.0} MB at most, the whole process"),
         None => println!("memory   unknown: this system has no /proc/self/status"),
     }
     Ok(())
+}
+
+/// The operations that took longest, and what they reached.
+fn print_profile(profile: &profile::Profile) {
+    let steps = profile.steps.max(1) as f64;
+    println!("\noperation            phase      calls        ms  share  GFLOP/s   GB/s");
+    for row in profile.rows.iter().take(24) {
+        let seconds = row.nanoseconds as f64 * 1e-9;
+        println!(
+            "{:20} {:10} {:5.0} {:9.3} {:5.1}% {:8.1} {:6.1}",
+            row.name,
+            row.phase.name(),
+            row.calls as f64 / steps,
+            seconds * 1e3 / steps,
+            100.0 * row.nanoseconds as f64 / profile.nanoseconds.max(1) as f64,
+            row.cost.flops as f64 * 1e-9 / seconds,
+            row.cost.bytes as f64 * 1e-9 / seconds,
+        );
+    }
+    let all: u64 = profile.rows.iter().map(|row| row.nanoseconds).sum();
+    println!("between operations: {:.3} ms a step", (profile.nanoseconds.saturating_sub(all)) as f64 * 1e-6 / steps);
 }
 
 /// The most memory that this process had at any time, in MB (10⁶ bytes).
