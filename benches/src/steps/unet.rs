@@ -24,7 +24,7 @@ enum Stage {
     /// A residual block, perhaps with attention.
     Block(Box<Res>, Option<Box<Attn>>),
     /// A convolution between two sizes.
-    Resize(Conv2d),
+    Resize(Box<Conv2d>),
 }
 
 impl Stage {
@@ -100,7 +100,7 @@ impl UNet {
             }
             if i < lowest {
                 let halve = Conv2dOptions { stride: [2, 2], ..Conv2dOptions::padded(1) };
-                down.push(Stage::Resize(Conv2d::with(c, c, [3, 3], halve, fresh())));
+                down.push(Stage::Resize(Box::new(Conv2d::with(c, c, [3, 3], halve, fresh()))));
                 kept.push(c);
             }
         }
@@ -113,7 +113,7 @@ impl UNet {
                 c = base * m;
             }
             if i > 0 {
-                up.push(Stage::Resize(conv3(c, c, fresh())));
+                up.push(Stage::Resize(Box::new(conv3(c, c, fresh()))));
             }
         }
         Self {

@@ -138,7 +138,7 @@ fn convolutions() -> Step {
     Box::new(move || {
         let h = model.norm1.forward(&model.conv1.forward(&Var::constant(x.clone()))).silu();
         let h = model.norm2.forward(&model.conv2.forward(&h)).silu();
-        let h = h.avg_pool2d(&Pool2d::new([2, 2]), true).reshape(&[16, 32 * 4 * 4]);
+        let h = h.avg_pool2d(&Pool2d::new([2, 2]), true).reshape([16, 32 * 4 * 4]);
         let loss = model.head.forward(&h).cross_entropy(&labels, CrossEntropyOptions::default());
         let mut grads = loss.backward();
         clip_grad_norm(&mut grads, 0.1);
@@ -169,7 +169,7 @@ fn transformer() -> Step {
         t += 1;
         let context = Context::train(key(6).fold(t));
         let h = model.block.forward(&model.embedding.forward(&ids), AttentionMasks::CAUSAL, &context);
-        let logits = model.head.forward(&model.norm.forward(&h)).reshape(&[8 * 80, 65]);
+        let logits = model.head.forward(&model.norm.forward(&h)).reshape([8 * 80, 65]);
         let loss = logits.cross_entropy(&next, CrossEntropyOptions::default());
         let mut grads = loss.backward();
         clip_grad_norm(&mut grads, 1.0);

@@ -135,7 +135,8 @@ mod tests {
         drop(nested);
         let again: Vec<List<Mine>> = (0..3).map(|_| List::new()).collect();
         let mut other: Vec<_> = again.iter().map(|list| list.as_ptr()).collect();
-        (memory.sort(), other.sort());
+        memory.sort();
+        other.sort();
         assert_eq!(memory, other);
         assert!(again.iter().all(|list| list.is_empty() && list.capacity() >= 5));
     }

@@ -63,7 +63,7 @@ pub(super) fn shared_tensor(x: &Tensor, y: &Tensor, dy: &Tensor, axes: &[isize])
         }
     }
     let kept = axes::kept(x.shape(), axes);
-    let (y, dy) = (y.reshape(&kept), dy.reshape(&kept));
+    let (y, dy) = (y.reshape(kept), dy.reshape(kept));
     let count = x.equal(&y).sum(axes, true);
     map_n(&Share, [x, &y, &(&dy / &count)])
 }

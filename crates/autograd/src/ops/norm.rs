@@ -61,10 +61,10 @@ impl Op for Norm {
         let (x, y) = (kept.x(0).value(), kept.y().value());
         let shape = axes::kept(x.shape(), &self.axes);
         let dx = match self.p {
-            1.0 => map_n(&SignTimes, [x, &dy.reshape(&shape)]),
-            f32::INFINITY => &self.largest(x, y) * &dy.reshape(&shape),
-            2.0 => x * &(dy / axes::nonzero(kept.y()).value()).reshape(&shape),
-            p => map_n(&Backward { less: p - 1.0 }, [x, &y.reshape(&shape), &dy.reshape(&shape)]),
+            1.0 => map_n(&SignTimes, [x, &dy.reshape(shape)]),
+            f32::INFINITY => &self.largest(x, y) * &dy.reshape(shape),
+            2.0 => x * &(dy / axes::nonzero(kept.y()).value()).reshape(shape),
+            p => map_n(&Backward { less: p - 1.0 }, [x, &y.reshape(shape), &dy.reshape(shape)]),
         };
         Some([Some(dx)].into())
     }

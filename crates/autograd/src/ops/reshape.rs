@@ -25,7 +25,7 @@ impl Op for Reshape {
 
     #[track_caller]
     fn forward(&self, x: &[&Tensor]) -> (Tensor, ()) {
-        (x[0].reshape(&self.shape), ())
+        (x[0].reshape(self.shape), ())
     }
 
     fn backward(&self, kept: &Kept<'_, ()>, dy: &Var, _: &[bool]) -> Grads {

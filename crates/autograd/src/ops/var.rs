@@ -68,7 +68,7 @@ pub(super) fn times_distance_fused(x: &Tensor, mean: &Tensor, g: &Tensor, axes: 
         }
     }
     let kept = axes::kept(x.shape(), axes);
-    map_n(&Product, [x, &mean.reshape(&kept), &g.reshape(&kept)])
+    map_n(&Product, [x, &mean.reshape(kept), &g.reshape(kept)])
 }
 
 impl Var {

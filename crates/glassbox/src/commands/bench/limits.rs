@@ -67,18 +67,6 @@ fn sets() -> Vec<(String, usize)> {
     of_cache.chain([("memory".to_string(), beyond_caches())]).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_level_has_a_working_set_and_they_rise() {
-        let sets = sets();
-        assert!(sets.len() >= 2 && sets.last().unwrap().0 == "memory", "{sets:?}");
-        assert!(sets.windows(2).all(|pair| pair[0].1 < pair[1].1), "{sets:?}");
-    }
-}
-
 /// Limits that were not measured, for tests: 100 GFLOP/s, and 10 GB/s of every mix.
 #[cfg(test)]
 pub fn invented() -> Limits {
@@ -88,5 +76,17 @@ pub fn invented() -> Limits {
         peaks: vec![Peak { isa: Isa::Scalar, one: 50e9, all: 100e9 }],
         levels: vec![Level { name: "memory".to_string(), set: 1 << 28, rates: vec![rate; Mix::ALL.len()] }],
         hand_over: Some(HandOver { awake: 1e-6, parked: 2e-5 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_has_a_working_set_and_they_rise() {
+        let sets = sets();
+        assert!(sets.len() >= 2 && sets.last().unwrap().0 == "memory", "{sets:?}");
+        assert!(sets.windows(2).all(|pair| pair[0].1 < pair[1].1), "{sets:?}");
     }
 }

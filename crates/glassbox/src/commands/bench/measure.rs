@@ -157,6 +157,23 @@ fn checksum(tensors: &[&Tensor]) -> u32 {
     digest.finalize()
 }
 
+/// A row with these samples, for tests.
+#[cfg(test)]
+pub fn row_of(name: &'static str, flops: u64, traffic: Traffic, samples: &[f64]) -> Row {
+    Row {
+        name,
+        size: None,
+        pass: Pass::Forward,
+        shapes: vec![vec![2, 3]],
+        flops,
+        traffic,
+        rounds: vec![Round { calls: 10, seconds: samples.to_vec() }],
+        checksum: 7,
+        same_bits: true,
+        cold: false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::kernels::KERNELS;
@@ -228,23 +245,6 @@ mod tests {
     fn products_are_operations_or_kernels() {
         let known =
             |name: &&str| registry().iter().any(|op| op.name() == *name) || KERNELS.iter().any(|k| k.name == *name);
-        assert!(PRODUCTS.iter().all(|name| known(name)));
-    }
-}
-
-/// A row with these samples, for tests.
-#[cfg(test)]
-pub fn row_of(name: &'static str, flops: u64, traffic: Traffic, samples: &[f64]) -> Row {
-    Row {
-        name,
-        size: None,
-        pass: Pass::Forward,
-        shapes: vec![vec![2, 3]],
-        flops,
-        traffic,
-        rounds: vec![Round { calls: 10, seconds: samples.to_vec() }],
-        checksum: 7,
-        same_bits: true,
-        cold: false,
+        assert!(PRODUCTS.iter().all(known));
     }
 }

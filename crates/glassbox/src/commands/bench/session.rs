@@ -72,6 +72,8 @@ impl Session {
         above.chain(changing).collect()
     }
 }
+#[cfg(test)]
+pub use tests::session;
 
 #[cfg(test)]
 mod tests {
@@ -126,5 +128,3 @@ mod tests {
         assert!(warnings.iter().any(|w| w.starts_with("exp forward gave other bits")), "{warnings:?}");
     }
 }
-#[cfg(test)]
-pub use tests::session;
