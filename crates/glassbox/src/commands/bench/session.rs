@@ -75,19 +75,20 @@ impl Session {
 #[cfg(test)]
 pub use tests::session;
 
+/// A session of these rows on an invented machine, for tests.
+#[cfg(test)]
+pub fn session(rows: Vec<(Row, Floor)>) -> Session {
+    let machine = Machine { processor: Some("a test".into()), governor: None, busy: Some(0.0) };
+    Session { machine, isa: Isa::Scalar, threads: 2, cold: false, limits: super::limits::invented(), rows }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::limits::invented;
     use super::super::measure::row_of;
     use super::*;
     use glassbox_tensor::ceiling::Traffic;
     use glassbox_tensor::ceiling::traffic::{Rate, Stores};
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    pub fn session(rows: Vec<(Row, Floor)>) -> Session {
-        let machine = Machine { processor: Some("a test".into()), governor: None, busy: Some(0.0) };
-        Session { machine, isa: Isa::Scalar, threads: 2, cold: false, limits: invented(), rows }
-    }
 
     #[test]
     fn a_row_above_its_ceiling_is_told_loudly_and_not_clipped() {
