@@ -37,9 +37,9 @@ pub fn three_passes(x: &[f32], len: usize, y: &mut [f32]) {
 /// 1. Beside the largest element m so far runs the sum of e^(x − m). Where an element raises m to m', the sum so far is
 ///    multiplied by e^(m − m'). So the row is read twice and written once, where the first rung reads it three times and writes it
 ///    twice.
-/// 2. The price is a second exponential for each element, since those of the first pass were of another m. On a processor
-///    whose caches hold the row, a pass saved costs less than an exponential: this rung is slower. It is the right one where a row
-///    can't be kept: that is attention, whose tiles pass once and never come back ([`tiled`](super::attention::tiled)).
+/// 2. The price is a second exponential for each element, since those of the first pass were of another m. Where a cache holds the
+///    row the pass that it saves is cheap, and the exponential isn't. It is the right one where a row can't be kept: that is attention,
+///    whose tiles pass once and never come back ([`tiled`](super::attention::tiled)).
 ///
 /// ```
 /// use glassbox_tensor::ladder::softmax;
