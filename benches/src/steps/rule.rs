@@ -32,7 +32,7 @@ fn hashes(name: &str) -> impl Fn(usize) -> u32 {
 /// use glassbox_benches::steps::rule::uniform;
 /// let u = uniform("x", [2, 1000]);
 /// assert_eq!(u.at([0, 7]), uniform("x", [9]).at([7])); // of the name and the position alone
-/// assert!(u.mean_all().item().abs() < 0.05);
+/// assert!(u.mean(&[0, 1], false).item().abs() < 0.05);
 /// ```
 pub fn uniform(name: &str, shape: impl AsRef<[usize]>) -> Tensor {
     let (h, numel) = (hashes(name), shape.as_ref().iter().product());
@@ -43,7 +43,8 @@ pub fn uniform(name: &str, shape: impl AsRef<[usize]>) -> Tensor {
 ///
 /// ```
 /// use glassbox_benches::steps::rule::noise;
-/// assert!((noise("eps", [1000]).square().mean_all().item() - 1.0).abs() < 0.1);
+/// let z = noise("eps", [1000]);
+/// assert!(((&z * &z).mean(&[0], false).item() - 1.0).abs() < 0.1);
 /// ```
 pub fn noise(name: &str, shape: impl AsRef<[usize]>) -> Tensor {
     &uniform(name, shape) * 3f32.sqrt()

@@ -72,8 +72,6 @@ impl Session {
         above.chain(changing).collect()
     }
 }
-#[cfg(test)]
-pub use tests::session;
 
 /// A session of these rows on an invented machine, for tests.
 #[cfg(test)]
