@@ -41,8 +41,15 @@ pub(crate) fn row_times<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f3
     debug_assert!(a.rows() == 1 && a.cols() == b.rows() && b.cols() == c.len());
     if !along_lanes(&b) {
         s.enter(RowMajor { a, b, c, epilogue });
-    } else {
+    } else if a.col_stride() == 1 {
         s.enter(Transposed { a, b, c, epilogue });
+    } else {
+        // The row is put together first, outside of the kernel: a closure inside it would be compiled without its features.
+        with_scratch(a.cols(), |x| {
+            x.iter_mut().enumerate().for_each(|(k, x)| *x = a.at(0, k));
+            let a = MatRef::row_major(x, 1, a.cols());
+            s.enter(Transposed { a, b, c, epilogue });
+        });
     }
 }
 
@@ -145,44 +152,33 @@ impl Kernel for Transposed<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Transposed { a, b, c, epilogue } = self;
-        let (n, k) = (c.len(), a.cols());
+        let (n, x, columns) = (c.len(), a.row(0), b.t());
         let last = Finish::new(epilogue, true, true);
-        let mut run = |x: &[f32]| {
-            let columns = b.t();
-            let put = |j: usize, sum: f32, c: &mut [f32]| {
-                let bias = last.bias.map(|bias| &bias[j..j + 1]);
-                let sum = if last.add { c[j] + sum } else { sum };
-                let sum = bias.map_or(sum, |bias| sum + bias[0]);
-                let sum = last.row_bias.map_or(sum, |bias| sum + bias[0]);
-                c[j] = if last.relu && sum < 0.0 { 0.0 } else { sum };
-            };
-            let mut j = 0;
-            while j + TOGETHER <= n {
-                let mut rows = [&x[..0]; TOGETHER];
-                for r in 0..TOGETHER {
-                    rows[r] = columns.row(j + r);
-                }
-                let sums = dots(s, x, rows);
-                for r in 0..TOGETHER {
-                    put(j + r, sums[r], c);
-                }
-                j += TOGETHER;
+        let mut j = 0;
+        while j + TOGETHER <= n {
+            let mut rows = [&x[..0]; TOGETHER];
+            for r in 0..TOGETHER {
+                rows[r] = columns.row(j + r);
             }
-            for j in j..n {
-                put(j, dots(s, x, [columns.row(j)])[0], c);
+            let sums = dots(s, x, rows);
+            for r in 0..TOGETHER {
+                finish_one(sums[r], c, j + r, &last);
             }
-        };
-        if a.col_stride() == 1 {
-            run(a.row(0));
-        } else {
-            with_scratch(k, |x| {
-                for (k, x) in x.iter_mut().enumerate() {
-                    *x = a.at(0, k);
-                }
-                run(x);
-            });
+            j += TOGETHER;
+        }
+        for j in j..n {
+            finish_one(dots(s, x, [columns.row(j)])[0], c, j, &last);
         }
     }
+}
+
+/// What the sum of column `j` becomes on its way to C.
+#[inline(always)]
+fn finish_one(sum: f32, c: &mut [f32], j: usize, finish: &Finish<'_>) {
+    let sum = if finish.add { c[j] + sum } else { sum };
+    let sum = finish.bias.map_or(sum, |bias| sum + bias[j]);
+    let sum = finish.row_bias.map_or(sum, |bias| sum + bias[0]);
+    c[j] = if finish.relu && sum < 0.0 { 0.0 } else { sum };
 }
 
 /// Columns whose products are summed side by side.
