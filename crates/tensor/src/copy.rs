@@ -4,7 +4,7 @@
 //! is wanted the line is gone. Read in squares of 16 × 16, a line is used whole while it is there: 2048 × 2048 floats
 //! take 1.4 ms instead of 30 (Zen 5). A copy larger than the caches goes past them.
 
-use crate::ceiling::beyond_caches;
+use crate::ceiling::fill_caches;
 use crate::gemm::{LINE, prefetch};
 use crate::map::{Plan, map_n};
 use crate::parallel::for_each_chunk;
@@ -66,7 +66,7 @@ impl Kernel for Squares<'_> {
         let entry: usize = shape[1..].iter().product();
         let band = if near == 0 { DOWN * SIDE } else { SMALL.div_ceil(entry) };
         let work = 2 * out.len();
-        let stream = beyond_caches(2 * size_of::<f32>() * out.len());
+        let stream = fill_caches(2 * size_of::<f32>() * out.len());
         for_each_chunk(out, band * entry, work, |i, out| {
             let mut shape = shape;
             shape[0] = out.len() / entry;

@@ -3,7 +3,7 @@
 //! Broadcasting, strides, threads and tails are done here; an operation brings only its function of one vector of each
 //! input. An element's bits depend on its inputs alone, not on where it stands or who computes it.
 
-use crate::ceiling::beyond_caches;
+use crate::ceiling::fill_caches;
 use crate::copy::copy_in_squares;
 use crate::parallel::{CHUNK, for_each_chunk, observer, worthwhile};
 use crate::shape::{Dims, broadcast};
@@ -249,7 +249,7 @@ impl<F: Lanes<N>, const N: usize> Kernel for Map<'_, F, N> {
     fn run<S: Simd>(self, s: S) {
         // All that a kernel brings is this function of one stretch; the rest is compiled once and not for each of them.
         // An output is streamed where it and the inputs fill the caches: by the shapes alone, and with the same bits.
-        if beyond_caches(size_of::<f32>() * (N + 1) * self.out.len()) {
+        if fill_caches(size_of::<f32>() * (N + 1) * self.out.len()) {
             run_map(self.plan, self.out, &|x, out| stream_lanes(s, self.f, x, out));
         } else {
             run_map(self.plan, self.out, &|x, out| map_lanes(s, self.f, x, out));

@@ -90,7 +90,7 @@ pub fn level_of(bytes: usize, threads: usize) -> Option<usize> {
 }
 
 /// Whether so many bytes fill the largest cache, so that what an operation writes is gone from there when somebody asks for it.
-pub(crate) fn beyond_caches(bytes: usize) -> bool {
+pub(crate) fn fill_caches(bytes: usize) -> bool {
     bytes >= caches().last().map_or(0, |cache| cache.bytes)
 }
 

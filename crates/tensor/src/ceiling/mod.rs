@@ -29,7 +29,7 @@ mod sweep;
 mod team;
 pub mod traffic;
 
-pub(crate) use caches::beyond_caches;
+pub(crate) use caches::fill_caches;
 pub use caches::{Cache, caches, level_of};
 pub use floor::{Bound, Ceilings, Floor};
 pub use mix::{Mix, Traffic};

@@ -1,9 +1,9 @@
 //! How a product is cut: the depth of a block from K alone, because it decides the bits; rows and columns from the caches,
 //! because they don't.
 
+use crate::ceiling::caches;
 use crate::simd::Isa;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// The deepest block of k.
 pub(super) const KC: usize = 512;
@@ -90,19 +90,10 @@ impl Panels {
     }
 }
 
-/// Bytes of the second- and third-level cache, read once.
+/// Bytes of the second- and third-level cache, within what any machine has.
 pub(super) fn cache_sizes() -> (usize, usize) {
-    static SIZES: OnceLock<(usize, usize)> = OnceLock::new();
-    *SIZES.get_or_init(|| {
-        let level = |level: usize| {
-            let dir = std::path::Path::new("/sys/devices/system/cpu/cpu0/cache").join(format!("index{level}"));
-            let text = std::fs::read_to_string(dir.join("size")).ok()?;
-            let kib: usize = text.trim().strip_suffix('K')?.parse().ok()?;
-            kib.checked_mul(1024)
-        };
-        // Where nothing can be read: what a core has had at least for ten years.
-        (level(2).unwrap_or(0).clamp(256 << 10, 16 << 20), level(3).unwrap_or(0).clamp(2 << 20, 256 << 20))
-    })
+    let level = |level: usize| caches().iter().find(|cache| cache.level == level).map_or(0, |cache| cache.bytes);
+    (level(2).clamp(256 << 10, 16 << 20), level(3).clamp(2 << 20, 256 << 20))
 }
 
 /// Rows of A in a block: half of the second-level cache at full depth.
