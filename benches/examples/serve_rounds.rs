@@ -19,8 +19,8 @@ const ROUND: Duration = Duration::from_millis(30);
 const READY: usize = 4;
 
 /// The work of that name, made ready.
-fn work(name: &str, threads: usize) -> Option<Work> {
-    steps::serve(name).or_else(|| served::work(name, threads))
+fn work(name: &str) -> Option<Work> {
+    steps::serve(name).or_else(|| served::work(name))
 }
 
 /// The seconds of `floor:FLOPS:READ:WRITTEN`: what so many operations and bytes take here at least.
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         let name = line?.trim().to_string();
         if !ready.iter().any(|(known, _)| *known == name)
-            && let Some(work) = work(&name, threads)
+            && let Some(work) = work(&name)
         {
             ready.push_front((name.clone(), work));
             ready.truncate(READY);

@@ -127,8 +127,6 @@ class Kernels:
                 f = getattr(torch, rest[0])
                 yield "out", self.into(f, out, x, y)
                 yield from self.run("forward", [x, y], f)
-            elif rest[0] == "copy":
-                yield "copy_", lambda: out.copy_(x)
             elif rest[0] == "relu":
                 yield "clamp out", self.into(lambda x, out: torch.clamp(x, min=0, out=out), out, x)
                 yield from self.run("forward", [x], F.relu)

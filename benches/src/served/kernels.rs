@@ -105,7 +105,6 @@ pub(super) fn work(parts: &[&str]) -> Option<Work> {
                 "tanh" => of_tensors(x, |x| x[0].tanh()),
                 "sigmoid" => of_tensors(x, |x| x[0].sigmoid()),
                 "ln" => of_tensors(vec![x[0].abs().affine(1.0, 1e-3)], |x| x[0].ln()),
-                "copy" => of_tensors(vec![x[0].reshape([n[0] / 2, 2])], |x| x[0].affine(1.0, 0.0)),
                 _ => None,
             }
         }

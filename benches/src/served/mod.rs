@@ -11,9 +11,9 @@ mod products;
 pub type Work = Box<dyn FnMut()>;
 
 /// The work of that name, made ready; `None` for a name that nobody here knows.
-pub fn work(name: &str, threads: usize) -> Option<Work> {
+pub fn work(name: &str) -> Option<Work> {
     let parts: Vec<&str> = name.split(':').collect();
-    products::work(&parts, threads).or_else(|| kernels::work(&parts))
+    products::work(&parts).or_else(|| kernels::work(&parts))
 }
 
 /// The numbers of `16x64x32`.
