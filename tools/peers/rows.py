@@ -82,11 +82,11 @@ def both(name, *args, **kwargs):
     return [Row(f"{name}:forward", *args, **kwargs), Row(f"{name}:both", *args, **kwargs)]
 
 
-# What a step can't do without: the products of the forward pass and the two of the backward pass, where a mask's zeros aren't
-# multiplied, causal attention counts by half, and the first layer's input needs no gradient.
+# What a step can't do without, by `steps.py 1 --flops`: its products, where a mask's zeros aren't multiplied, causal attention
+# counts by half, and neither the first layer's input nor the frozen weights of a generator's step have gradients.
 STEP_FLOPS = {
-    "vae": 0.415e9, "gpt_char": 3.93e9, "gpt_baby": 272.6e9, "dcgan": 25.7e9, "unet32": 77.5e9, "unet64": 308.5e9,
-    "wavenet1": 25.0e9, "wavenet2": 37.5e9, "pixelcnn": 23.7e9,
+    "vae": 0.4198e9, "gpt_char": 3.838e9, "gpt_baby": 278.4e9, "dcgan": 24.03e9, "unet32": 79.04e9, "unet64": 314.6e9,
+    "wavenet1": 25.46e9, "wavenet2": 38.24e9, "pixelcnn": 24.20e9,
 }
 M4 = 4 << 20
 GROUPS = {

@@ -4,6 +4,7 @@
     python steps.py THREADS [NAME...]              every variant that works: prints name:variant,threads,median seconds,min
     python steps.py THREADS --serve                the protocol of rounds.py; a name is the fastest variant on this machine
     python steps.py THREADS --memory NAME          the peak resident memory of a process that takes steps, and how far it grew
+    python steps.py THREADS --flops [NAME...]      the FLOPs of the products that a step can't do without, for rows.py
 
 Names are step:vae, step:gpt_char, step:gpt_baby, step:dcgan, step:unet32, step:unet64, step:wavenet1, step:wavenet2 and
 step:pixelcnn. The variants are the ways to run the same step: eager and torch.compile (which needs a C++ compiler; --eager
@@ -46,6 +47,7 @@ def define():
 
         clip = None
         images = False  # whether channels_last means something
+        causal = False  # whether its attention sees the past alone
 
         def step(self, variant):
             if variant.channels_last:
@@ -111,6 +113,7 @@ def define():
             return x + self.fc2(F.gelu(self.fc(self.ln2(x))))
 
     class Gpt(Model):
+        causal = True
         clip = 1.0
 
         def __init__(self, layers, heads, dim, context, batch, words=65):
@@ -405,12 +408,38 @@ def grown_by(name, steps=5):
     print(f"{name}: {peak():.0f} MB, {peak() - imported:.0f} MB beyond the import's {imported:.0f}")
 
 
+def necessary_flops(model):
+    """FLOPs of a step's products as PyTorch counts them, less a mask's zeros and the half of the scores that causal attention
+    may not see."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    zeros = 0
+
+    def see(module, inputs, out):
+        nonlocal zeros
+        dense = 2 * out.numel() * module.weight[0].numel()
+        # forward, the weights' gradient, and the input's where somebody asks for it
+        zeros += dense * (1 - module.mask.mean().item()) * (2 + inputs[0].requires_grad)
+
+    for module in model.modules():
+        if hasattr(module, "mask"):
+            module.register_forward_hook(see)
+    step = model.step(Variant())
+    with FlopCounterMode(display=False) as counter:
+        step()
+    counts = counter.get_flop_counts()["Global"]
+    unseen = sum(flops for op, flops in counts.items() if "scaled_dot_product" in str(op)) / 2 if model.causal else 0
+    return sum(counts.values()) - zeros - unseen
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("threads", type=int)
     parser.add_argument("names", nargs="*", help="all, if none is given")
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("--memory", metavar="NAME")
+    parser.add_argument("--flops", action="store_true")
     parser.add_argument("--eager", action="store_true", help="leave torch.compile out: it takes a minute to compile")
     parser.add_argument("--default-malloc", action="store_true", help="do not make malloc keep its memory")
     args = parser.parse_args()
@@ -426,6 +455,11 @@ def main():
     unknown = [name for name in args.names if name not in models]
     if unknown:
         parser.error(f"{unknown[0]} is none of {', '.join(models)}")
+
+    if args.flops:
+        for name in args.names or models:
+            print(f"{name}: {necessary_flops(models[name]()) / 1e9:.4g} GFLOP", flush=True)
+        return
 
     def fastest(name):
         if name not in models:
