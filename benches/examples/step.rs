@@ -6,7 +6,10 @@
 
 use glassbox_autograd::profile;
 use glassbox_benches::steps;
+use glassbox_tensor::ceiling::Ceilings;
 use glassbox_tensor::pool_stats;
+use glassbox_tensor::simd::Isa;
+use glassbox_train::profile_table;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -76,7 +79,7 @@ fn run(asked: &Asked) -> Result<(), String> {
         drop(span);
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    let rows = profile::stop();
+    let recorded = profile::stop();
     let after = pool_stats();
     times.sort_by(f64::total_cmp);
     let (least, median, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
@@ -89,34 +92,14 @@ fn run(asked: &Asked) -> Result<(), String> {
         after.hits - before.hits
     );
     if *profiled {
-        print_profile(&rows);
+        let ceilings = &mut Ceilings::measure(Isa::current());
+        print!("\n{}", profile_table(&recorded, name, &(1..1 + *count as u64), ceilings));
     }
     match peak_resident() {
         Some(megabytes) => println!("memory   {megabytes:.0} MB at most, the whole process"),
         None => println!("memory   unknown: this system has no /proc/self/status"),
     }
     Ok(())
-}
-
-/// The operations that took longest, and what they reached.
-fn print_profile(profile: &profile::Profile) {
-    let steps = profile.steps.max(1) as f64;
-    println!("\noperation            phase      calls        ms  share  GFLOP/s   GB/s");
-    for row in profile.rows.iter().take(24) {
-        let seconds = row.nanoseconds as f64 * 1e-9;
-        println!(
-            "{:20} {:10} {:5.0} {:9.3} {:5.1}% {:8.1} {:6.1}",
-            row.name,
-            row.phase.name(),
-            row.calls as f64 / steps,
-            seconds * 1e3 / steps,
-            100.0 * row.nanoseconds as f64 / profile.nanoseconds.max(1) as f64,
-            row.cost.flops as f64 * 1e-9 / seconds,
-            row.cost.bytes as f64 * 1e-9 / seconds,
-        );
-    }
-    let all: u64 = profile.rows.iter().map(|row| row.nanoseconds).sum();
-    println!("between operations: {:.3} ms a step", (profile.nanoseconds.saturating_sub(all)) as f64 * 1e-6 / steps);
 }
 
 /// The most memory that this process had at any time, in MB (10⁶ bytes).

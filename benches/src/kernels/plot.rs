@@ -1,20 +1,9 @@
 //! A family's table as a picture: a line for each contestant over the sizes of one kind.
 
 use super::table::{Cell, Table};
+use glassbox_train::PALETTE;
 use plotters::prelude::*;
 use std::error::Error;
-
-/// Told apart with the common kinds of colour blindness, too (Okabe and Ito 2008); the second time round with hollow marks.
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(120, 120, 120),
-    RGBColor(0, 0, 0),
-];
 
 /// A contestant's points: log₂ of the size, and the figure.
 type Line<'a> = (&'a str, Vec<(f64, f64)>);
@@ -71,7 +60,8 @@ fn draw(
         .axis_desc_style(("sans-serif", 16))
         .draw()?;
     for (i, (name, points)) in lines.iter().enumerate().filter(|(_, (_, points))| !points.is_empty()) {
-        let (colour, hollow) = (COLOURS[i % COLOURS.len()], i >= COLOURS.len());
+        // The second time round with hollow marks.
+        let (colour, hollow) = (PALETTE[i % PALETTE.len()], i >= PALETTE.len());
         chart
             .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?
             .label(*name)

@@ -18,7 +18,7 @@ pub struct Curve {
 }
 
 /// Distinguishable with the common kinds of colour blindness, too (Okabe and Ito 2008).
-const PALETTE: [RGBColor; 8] = [
+pub const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),

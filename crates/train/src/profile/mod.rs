@@ -17,6 +17,8 @@ use glassbox_tensor::ceiling::Ceilings;
 use glassbox_tensor::simd::Isa;
 use std::path::PathBuf;
 
+pub use table::profile_table;
+
 /// Events in a trace at most: about 3 MB.
 const EVENTS: usize = 16_000;
 
@@ -65,7 +67,7 @@ impl Observer for Profiler {
         let steps = about.from..outcome.step;
         // After the run, so that measuring heats no cache and takes no turn while it trains.
         let ceilings = &mut Ceilings::measure(Isa::current());
-        write_atomically(&about.table, table::text(&profile, about.preset, &steps, ceilings).as_bytes())?;
+        write_atomically(&about.table, profile_table(&profile, about.preset, &steps, ceilings).as_bytes())?;
         let json = table::json(&profile, about.preset, &steps, ceilings);
         write_atomically(&about.json, format!("{json:#}\n").as_bytes())?;
         Ok(write_atomically(&about.trace, trace::json(&profile, about.preset).as_bytes())?)

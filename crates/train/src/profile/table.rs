@@ -22,12 +22,23 @@ use std::ops::Range;
 /// What a training step consists of; evaluations and checkpoints lie between the steps.
 const IN_STEPS: [Phase; 3] = [Phase::Forward, Phase::Backward, Phase::Optimiser];
 
-/// The file `profile.md`.
-pub(super) fn text(profile: &Profile, preset: &str, steps: &Range<u64>, ceilings: &mut Ceilings) -> String {
+/// The table for people, the file `profile.md`: what each operation of these steps of `what` cost.
+///
+/// ```
+/// use glassbox_autograd::{Var, profile};
+/// use glassbox_tensor::{Tensor, ceiling::Ceilings, simd::Isa};
+/// profile::start(0);
+/// let step = profile::Span::step();
+/// Var::input(Tensor::ones([64, 64])).exp().sum_all().backward();
+/// drop(step);
+/// let table = glassbox_train::profile_table(&profile::stop(), "an exponential", &(0..1), &mut Ceilings::measure(Isa::current()));
+/// assert!(table.starts_with("Profile of an exponential, steps 1 to 1: ") && table.contains("| backward | exp "));
+/// ```
+pub fn profile_table(profile: &Profile, what: &str, steps: &Range<u64>, ceilings: &mut Ceilings) -> String {
     let seconds = seconds(profile.nanoseconds);
     let each = 1e3 * seconds / profile.steps.max(1) as f64;
     let mut text = format!(
-        "Profile of {preset}, steps {} to {}: {each:.3} ms a step on {} with {}\n\n",
+        "Profile of {what}, steps {} to {}: {each:.3} ms a step on {} with {}\n\n",
         steps.start + 1,
         steps.end,
         glassbox_tensor::counted(threads(), "thread"),
@@ -254,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_table_says_what_a_step_costs() {
-        let text = text(&profile(), "vae", &(3..5), &mut ceilings());
+        let text = profile_table(&profile(), "vae", &(3..5), &mut ceilings());
         assert!(text.starts_with("Profile of vae, steps 4 to 5: 10.000 ms a step on "), "{text}");
         let cells = |name: &str| -> Vec<String> {
             let line = text.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
@@ -285,7 +296,7 @@ mod tests {
 
     #[test]
     fn no_steps_are_no_division_by_zero() {
-        let text = text(&Profile::default(), "vae", &(0..0), &mut ceilings());
+        let text = profile_table(&Profile::default(), "vae", &(0..0), &mut ceilings());
         assert!(text.contains("0.000 ms a step") && !text.contains("NaN"), "{text}");
     }
 }
