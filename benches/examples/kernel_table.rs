@@ -72,9 +72,8 @@ fn show(request: &Request, threads: usize) -> Result<(), String> {
     println!("\n{}: {}; {on}\n\n{}", family.name, family.computes, table.markdown());
     if let Some((least, most)) = table.rounds() {
         let convention = table::conventions((family.case)(family.timed[0]).work);
-        println!(
-            "Medians of {least} to {most} interleaved rounds ± half the distance between their quartiles. {convention}"
-        );
+        let rounds = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        println!("Medians of {rounds} interleaved rounds ± half the distance between their quartiles. {convention}");
     }
     if let Some(file) = &request.svg {
         let title = format!("{}: {on}", family.computes);
