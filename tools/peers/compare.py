@@ -7,7 +7,8 @@ Servers speak the protocol of rounds.py: ours (the example `serve_rounds` of the
 the crates `gemm` and `matrixmultiply`), PyTorch's kernels.py and steps.py, and
 OpenBLAS's openblas.py. rows.py says what is timed. In
 every round each contestant of a row is timed once, in turning order, so that a slow spell of a shared machine meets all of
-them. A ratio is the median over the rounds of the paired ratio (the peer's time / our time: above 1 we are faster) with an
+them; meanwhile the others are stopped (SIGSTOP), because OpenBLAS's and OpenMP's idle workers spin for tens of milliseconds
+after a call, on the cores of whoever is next. A ratio is the median over the rounds of the paired ratio (the peer's time / our time: above 1 we are faster) with an
 interval that holds the true median with at least 95% confidence, whatever the distribution (order statistics).
 
 The floor of a row is the larger of its FLOPs over the measured peak and its bytes over the measured bandwidth of their mix, both
@@ -19,11 +20,13 @@ contains one of the texts.
 """
 
 import argparse
+import atexit
 import importlib.util
 import json
 import math
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -34,27 +37,28 @@ import rows
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OURS = "cargo run --release --quiet -p glassbox-benches --example serve_rounds --"
-# PyTorch's idle workers spin for a few milliseconds after a call; the next contestant does not pay for that.
-SETTLE_SECONDS = 0.02
 
 
 class Server:
-    """A child process which speaks the protocol of rounds.py."""
+    """A child process which speaks the protocol of rounds.py, and is stopped except for its own rounds."""
 
     def __init__(self, label, command):
         self.label = label
         env = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
         self.child = subprocess.Popen(command, cwd=ROOT, env=env, text=True, bufsize=1,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        atexit.register(self.child.kill)  # a process that is stopped would never see that its driver has gone
 
     def round(self, name):
         """Seconds of one call of `name`, or None where the server does not know it."""
+        self.child.send_signal(signal.SIGCONT)
         try:
             self.child.stdin.write(name + "\n")
             self.child.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended: the empty answer below says so
         answer = self.child.stdout.readline()
+        self.child.send_signal(signal.SIGSTOP)
         if not answer:
             sys.exit(f"{self.label} ended while it was asked for {name} (its own message is above)")
         try:
@@ -73,6 +77,7 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
 
     def close(self):
+        self.child.send_signal(signal.SIGCONT)
         self.child.stdin.close()
         self.child.wait()
 
@@ -114,7 +119,6 @@ def contest(ours, contestants, rounds):
     for r in range(rounds):
         for i in range(len(known)):
             label, server, name = known[(i + r) % len(known)]
-            time.sleep(SETTLE_SECONDS)
             times[label].append(server.round(name))
     return times
 
@@ -246,6 +250,7 @@ def main():
     parser.add_argument("--ours", default=OURS, help="command of our server; the number of threads is added to it")
     parser.add_argument("--eager", action="store_true", help="leave torch.compile out: it takes seconds for each row")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that the servers end, too
     if args.rounds < 15:
         parser.error("--rounds: at least 15, or the interval says little")
     chosen = {group: [row for row in table if any(text in group or text in row.name for text in args.only)]
