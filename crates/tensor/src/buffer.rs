@@ -8,7 +8,8 @@
 //! A buffer is one allocation: a cache line that says who shares it and how long it is, and the floats from the next line
 //! on. An `Arc` beside the floats would be a second one, and the only one that a recycled buffer still costs.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use crate::pages::{HUGE, prefer_huge};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence};
@@ -131,8 +132,11 @@ impl Drop for Buffer {
     }
 }
 
+/// Buffers of several huge pages begin on one.
 fn layout(capacity: usize) -> Layout {
-    Layout::from_size_align(HEAD + 4 * capacity, ALIGN).expect("64 is a power of two; MAX_LEN bounds the size")
+    let bytes = HEAD + 4 * capacity;
+    let align = if bytes >= 2 * HUGE { HUGE } else { ALIGN };
+    Layout::from_size_align(bytes, align).expect("both are powers of two; MAX_LEN bounds the size")
 }
 
 /// The class that `len` belongs to and its capacity: four classes an octave, so at most a quarter is wasted.
@@ -182,8 +186,11 @@ fn take(len: usize) -> NonNull<Head> {
         MISSES.fetch_add(1, Relaxed);
         let layout = layout(capacity);
         // SAFETY: the layout has a size of at least HEAD bytes.
-        let ptr = unsafe { alloc_zeroed(layout) };
-        NonNull::new(ptr.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+        let ptr = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        prefer_huge(ptr.as_ptr(), layout.size());
+        // SAFETY: the allocation has as many bytes as its layout says.
+        unsafe { ptr.write_bytes(0, layout.size()) };
+        ptr.cast()
     });
     // SAFETY: the allocation begins with room for a head, and nobody else knows of it: it is new, or out of the pool.
     unsafe { head.write(Head { owners: AtomicUsize::new(1), len, capacity }) };
@@ -220,7 +227,7 @@ fn give(head: NonNull<Head>) {
             return;
         }
     }
-    // SAFETY: `head` came from `alloc_zeroed` in `take` with this same layout, and its last owner has gone.
+    // SAFETY: `head` came from `alloc` in `take` with this same layout, and its last owner has gone.
     unsafe { dealloc(head.as_ptr().cast(), layout(capacity)) };
 }
 

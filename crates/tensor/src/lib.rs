@@ -143,6 +143,7 @@ mod math;
 mod matmul;
 mod normalize;
 mod overlap;
+mod pages;
 pub mod parallel;
 mod pool;
 mod print;

@@ -3,7 +3,7 @@
 use super::blocking::{KC, Panels, TileShape, floats_in_l3, rows_in_l2};
 use super::meeting::in_phases;
 use super::part::{APanels, BPanels, Part, SharedMut};
-use super::row::{columns_at_once, row_times};
+use super::row::{along_lanes, columns_at_once, row_times, row_times_in_blocks};
 use super::scratch::with_scratch;
 use super::simd::Finish;
 use super::tile::{Source, Tile, tile_fn};
@@ -14,21 +14,17 @@ use rayon::prelude::*;
 /// Rows up to which a panel of B is used by one task only.
 const FEW_ROWS: usize = 64;
 /// Rows up to which row-major B is read where it lies, if it is small: packing it costs a copy, which pays when it is read often.
-const IN_PLACE_ROWS: usize = 256;
-/// Floats of B at most for that: 1.25 MiB. Of a larger one, every step along k is on another page.
-const IN_PLACE_B: usize = 320 << 10;
+const IN_PLACE_ROWS: usize = 1024;
+/// Columns of B at most for that: of a wider one, every step along k is on another page.
+const IN_PLACE_COLS: usize = 896;
+/// Floats of B at most for that: 2.5 MiB.
+const IN_PLACE_B: usize = 640 << 10;
 /// Columns up to which a packed panel of A would be used too seldom: twice.
 const FEW_COLS: usize = 64;
 /// Rows from which there are enough tasks when each of them has all columns: nine panels of AVX-512.
 const OWN_ROWS: usize = 120;
-/// Floats of packed B up to which it is read well once for each of those tasks: 2 MiB. Beyond, rectangles read less.
-const OWN_B: usize = 1 << 19;
 /// Floats of A that lie in the nearest caches wherever they are: 64 KiB.
 const SMALL_A: usize = 1 << 14;
-/// Tasks of a single row at least, where their runs don't become shorter than `SHORT_RUN`.
-const TASKS_OF_A_ROW: usize = 4;
-/// Columns of a task of a single row at least.
-const SHORT_RUN: usize = 1024;
 /// Blocks of k that are packed at once at most.
 const BLOCKS_AT_ONCE: usize = 4;
 
@@ -38,13 +34,15 @@ const BLOCKS_AT_ONCE: usize = 4;
 /// 1. C is cut into rectangles of about `TASK_ROWS` × `TASK_COLS`; threads take one after the other, so a thread that
 ///    is held up takes fewer. Each rectangle is one thread's for all of k: no sum is ever split between threads, and the
 ///    bits do not depend on their number.
-/// 2. A and B are packed first, by all threads, as deep as fits the third-level cache. The threads meet once for a product,
-///    and stay awake between its phases (`meeting.rs`).
-/// 3. With at most `FEW_ROWS` rows a panel of B would be used by one task only. Row-major B is then read where it
-///    lies; otherwise the task packs the panel itself and uses it while it is in the nearest cache. A small A is
-///    read in place too when C has at most `FEW_COLS` columns: that makes 32 squares half again as fast.
-/// 4. A single row has kernels of its own (`row.rs`), which read B once, in long runs. A single column is computed as a
-///    single row, from Cᵀ = Bᵀ·Aᵀ.
+/// 2. B is packed first, by all threads, as deep as fits the third-level cache. The threads meet once for a product,
+///    and stay awake between its phases (`meeting.rs`). From `OWN_ROWS` rows on each task has all columns and packs its rows of
+///    A itself: what another core has packed would come from its cache. A of fewer rows is packed with B.
+/// 3. Row-major B that is small is read where it lies. With at most `FEW_ROWS` rows a panel of B would be used by one task
+///    only: row-major B is then read in place at any size, and otherwise the task packs the panel itself and uses it while it is
+///    in the nearest cache. A small A is read in place too when C has at most `FEW_COLS` columns: that makes 32 squares half
+///    again as fast.
+/// 4. A single row has kernels of its own (`row.rs`), which read B once, in long runs, by several threads in blocks of k. A
+///    single column is computed as a single row, from Cᵀ = Bᵀ·Aᵀ.
 /// 5. Below a threshold of work (`serial_threshold`) everything stays on the calling thread.
 ///
 /// ```
@@ -109,9 +107,10 @@ impl Product<'_> {
             let epilogue = &Epilogue { bias: epilogue.row_bias, row_bias: epilogue.bias, ..*epilogue };
             return Product { a: b.t(), b: a.t(), c: c.column_as_row(), epilogue, parallel }.drive(s);
         }
+        if m == 1 && parallel && b.col_stride() == 1 && !along_lanes(&b) {
+            return row_times_in_blocks(s, a, b, c.row_mut(0), epilogue);
+        }
         if let (1, Some(run)) = (m, columns_at_once(&b)) {
-            // Long runs are read fastest; shorter ones give every thread some.
-            let run = if parallel { run.min(n.div_ceil(TASKS_OF_A_ROW).next_multiple_of(SHORT_RUN)) } else { run };
             let c = SharedMut(c.tile_ptr(0..1, 0..n));
             return for_each(parallel, n.div_ceil(run), |t| {
                 let j = t * run..n.min((t + 1) * run);
@@ -127,7 +126,8 @@ impl Product<'_> {
             return in_place(s, shape, (a, b), &mut c, epilogue);
         }
         let b_panels = match b.col_stride() == 1 {
-            true if m <= FEW_ROWS || (m <= IN_PLACE_ROWS && k * n <= IN_PLACE_B) => BPanels::InPlace,
+            true if m <= FEW_ROWS => BPanels::InPlace,
+            true if m <= IN_PLACE_ROWS && n <= IN_PLACE_COLS && k * n <= IN_PLACE_B => BPanels::InPlace,
             false if m <= FEW_ROWS => BPanels::Own,
             _ => BPanels::Shared,
         };
@@ -135,9 +135,8 @@ impl Product<'_> {
         let deep = k.clamp(1, BLOCKS_AT_ONCE * super::block_depth(k).max(1));
         let mc = (floats_in_l3() / deep).max(FEW_ROWS).min(m);
         let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
-        let shared = b_panels == BPanels::Shared;
-        let b_len = if shared { nc * deep } else { 0 };
-        let a_from = match (a_in_place, parallel && shared && m >= OWN_ROWS && b_len <= OWN_B) {
+        let b_len = if b_panels == BPanels::Shared { nc * deep } else { 0 };
+        let a_from = match (a_in_place, m >= OWN_ROWS) {
             (true, _) => APanels::InPlace,
             (_, true) => APanels::Own,
             _ => APanels::Shared,

@@ -15,9 +15,9 @@ const TASK_ROWS: usize = 112;
 /// Columns of C in a task at most.
 const TASK_COLS: usize = 256;
 /// Tasks that a product is cut into, where each of them is still `TASK_WORK`.
-const TASKS: usize = 16;
-/// Multiply-adds in a task at least: about 8 µs.
-const TASK_WORK: usize = 1 << 20;
+const TASKS: usize = 32;
+/// Multiply-adds in a task at least: about 7 µs.
+const TASK_WORK: usize = 400_000;
 /// Floats to pack in a task at least: about 5 µs.
 const PACK_TASK: usize = 1 << 15;
 

@@ -9,15 +9,22 @@
 #![expect(clippy::needless_range_loop, reason = "vectors are indexed by the letters of the formula")]
 
 use super::blocking::k_blocks;
+use super::meeting::in_phases;
+use super::part::SharedMut;
 use super::scratch::with_scratch;
 use super::simd::Finish;
 use super::{Epilogue, MatRef};
 use crate::simd::{Kernel, Simd};
+use std::ops::Range;
 
 /// Columns of C in a task where B is row-major: a run of 16 KiB in each row of B.
 const RUN: usize = 4096;
 /// Rows of B that are added in one pass over the sums: 8 multiply-adds for each load and store of a sum.
 const PASS: usize = 8;
+/// Tasks of a row that several threads compute, where their runs don't become shorter than `SHORT_RUN`.
+const TASKS_OF_A_ROW: usize = 4;
+/// Columns in such a task at least.
+const SHORT_RUN: usize = 1024;
 /// Columns of C in a task where B is transposed.
 const TRANSPOSED_RUN: usize = 128;
 
@@ -81,30 +88,114 @@ impl Kernel for RowMajor<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let RowMajor { a, b, c, epilogue } = self;
-        let (n, k) = (c.len(), a.cols());
         let mut sums = [0.0f32; RUN];
-        for block in k_blocks(k) {
-            sums[..n].fill(0.0);
-            let mut k0 = block.start;
-            while k0 + PASS <= block.end {
-                let (mut x, mut rows) = ([0.0; PASS], [&[0.0f32; 0][..]; PASS]);
-                for p in 0..PASS {
-                    (x[p], rows[p]) = (a.at(0, k0 + p), b.row(k0 + p));
-                }
-                add_rows(s, &mut sums[..n], x, rows);
-                k0 += PASS;
-            }
-            for k in k0..block.end {
-                add_rows(s, &mut sums[..n], [a.at(0, k)], [b.row(k)]);
-            }
-            let last = Finish::new(epilogue, block.start == 0, block.end == k);
-            for j in (0..n).step_by(S::LANES) {
-                let lanes = S::LANES.min(n - j);
-                let bias = last.bias.map(|bias| &bias[j..j + lanes]);
-                finish(s, s.load_part(&sums[j..j + lanes]), &mut c[j..j + lanes], bias, &last);
-            }
+        let sums = &mut sums[..c.len()];
+        for block in k_blocks(a.cols()) {
+            sum_block(s, &a, &b, block.clone(), sums);
+            finish_row(s, sums, c, &Finish::new(epilogue, block.start == 0, block.end == a.cols()));
         }
     }
+}
+
+/// `sums = x·B` over one block of k.
+#[inline(always)]
+fn sum_block<S: Simd>(s: S, a: &MatRef<'_>, b: &MatRef<'_>, block: Range<usize>, sums: &mut [f32]) {
+    sums.fill(0.0);
+    let mut k0 = block.start;
+    while k0 + PASS <= block.end {
+        let (mut x, mut rows) = ([0.0; PASS], [&[0.0f32; 0][..]; PASS]);
+        for p in 0..PASS {
+            (x[p], rows[p]) = (a.at(0, k0 + p), b.row(k0 + p));
+        }
+        add_rows(s, sums, x, rows);
+        k0 += PASS;
+    }
+    for k in k0..block.end {
+        add_rows(s, sums, [a.at(0, k)], [b.row(k)]);
+    }
+}
+
+/// What a block's sums become on their way to C, for a whole row.
+#[inline(always)]
+fn finish_row<S: Simd>(s: S, sums: &[f32], c: &mut [f32], last: &Finish<'_>) {
+    let n = c.len();
+    for j in (0..n).step_by(S::LANES) {
+        let lanes = S::LANES.min(n - j);
+        let bias = last.bias.map(|bias| &bias[j..j + lanes]);
+        finish(s, s.load_part(&sums[j..j + lanes]), &mut c[j..j + lanes], bias, last);
+    }
+}
+
+/// The sums of one block of k, for another thread to finish.
+struct BlockSums<'a> {
+    a: MatRef<'a>,
+    b: MatRef<'a>,
+    block: Range<usize>,
+    sums: &'a mut [f32],
+}
+
+impl Kernel for BlockSums<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        sum_block(s, &self.a, &self.b, self.block, self.sums);
+    }
+}
+
+/// Adds the sums of all blocks of k, which lie `stride` floats apart, in order.
+struct FinishBlocks<'a> {
+    k: usize,
+    sums: &'a [f32],
+    stride: usize,
+    c: &'a mut [f32],
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl Kernel for FinishBlocks<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let FinishBlocks { k, sums, stride, c, epilogue } = self;
+        for (t, block) in k_blocks(k).enumerate() {
+            let last = Finish::new(epilogue, block.start == 0, block.end == k);
+            finish_row(s, &sums[t * stride..][..c.len()], c, &last);
+        }
+    }
+}
+
+/// `c = x·B` for row-major B on all threads. Tasks are blocks of k by runs of columns: the blocks' sums are apart anyway, and
+/// a task of whole rows reads B without a gap, where one of a few columns jumps from row to row. The bits are [`row_times`]'s.
+pub(super) fn row_times_in_blocks<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c: &mut [f32], epilogue: &Epilogue<'_>) {
+    let (n, k) = (c.len(), a.cols());
+    let blocks = k_blocks(k).count();
+    let wanted = TASKS_OF_A_ROW.max(2 * rayon::current_num_threads());
+    let mut run = RUN.min(n.next_multiple_of(SHORT_RUN));
+    while n.div_ceil(run) * blocks < wanted && run > SHORT_RUN {
+        run /= 2;
+    }
+    let runs = n.div_ceil(run);
+    let columns = |r: usize| r * run..n.min((r + 1) * run);
+    let c = SharedMut(c.as_mut_ptr());
+    with_scratch(blocks * n, |sums| {
+        let sums = SharedMut(sums.as_mut_ptr());
+        let task = |&p: &usize, t: usize| {
+            let j = columns(t % runs);
+            if p == 0 {
+                let (t, b) = (t / runs, b.block(0, j.start, k, j.len()));
+                let block = k_blocks(k).nth(t).expect("there are as many blocks as were counted");
+                // SAFETY: the scratch has a row of n floats for each block, and this task alone has columns j of row t.
+                let sums = unsafe { sums.slice(t * n + j.start, j.len()) };
+                return s.enter(BlockSums { a, b, block, sums });
+            }
+            let epilogue = &Epilogue { bias: epilogue.bias.map(|bias| &bias[j.clone()]), ..*epilogue };
+            // SAFETY: all sums were written in the phase before, and from here on are only read.
+            let sums = unsafe { std::slice::from_raw_parts(sums.0.cast_const(), blocks * n) };
+            // SAFETY: columns j are inside C's only row, and this task's alone.
+            let c = unsafe { c.slice(j.start, j.len()) };
+            s.enter(FinishBlocks { k, sums: &sums[j.start..], stride: n, c, epilogue });
+        };
+        in_phases(2, |p| p, |p| if *p == 0 { blocks * runs } else { runs }, task);
+    });
 }
 
 /// `sums += x[0]·rows[0]`, then `+= x[1]·rows[1]`, and so on.

@@ -1,5 +1,6 @@
 //! Memory for packed panels, kept by each thread from call to call: after the first calls nothing is allocated.
 
+use crate::pages::prefer_huge;
 use std::cell::RefCell;
 
 /// A cache line, and the widest vector.
@@ -17,7 +18,9 @@ thread_local! {
 pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     if buffer.len() < len + ALIGN_FLOATS {
-        buffer = Vec::new(); // free first: its contents need not be carried over
+        drop(buffer); // free first: its contents need not be carried over
+        buffer = Vec::with_capacity(len + ALIGN_FLOATS);
+        prefer_huge(buffer.as_ptr().cast(), buffer.capacity() * size_of::<f32>());
         buffer.resize(len + ALIGN_FLOATS, 0.0);
     }
     let start = buffer.as_ptr().align_offset(ALIGN);

@@ -238,11 +238,19 @@ fn bits(case: &Case, isa: Isa) -> Vec<u32> {
 
 #[test]
 fn bits_do_not_depend_on_threads() {
-    let cases = [(130, 600, 70), (200, 40, 700), (1, 900, 600), (600, 1, 300), (40, 300, 1030), (90, 530, 2200)];
+    let cases = [
+        (130, 600, 70),
+        (200, 40, 700),
+        (1, 900, 600),
+        (600, 1, 300),
+        (40, 300, 1030),
+        (90, 530, 2200),
+        (1, 5000, 700),
+    ];
     for isa in Isa::available() {
         for (m, n, k) in cases {
             for layouts in [(0, 0), (1, 1)] {
-                let case = Case { layouts, bias: true, accumulate: m == 200, ..Case::plain(m, n, k) };
+                let case = Case { layouts, bias: true, accumulate: m == 200 || n == 5000, ..Case::plain(m, n, k) };
                 let serial: Rung = Box::new(move |a, b, c, e| simd::product(isa, a, b, c, e));
                 let serial: Vec<u32> = run(&case, &serial).into_iter().map(f32::to_bits).collect();
                 // A row times a transposed matrix, and a matrix times a column, are summed along the lanes (row.rs).
