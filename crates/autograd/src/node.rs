@@ -83,6 +83,10 @@ pub(crate) trait Applied {
     fn describe(&self) -> String;
     /// What it costs.
     fn cost(&self, shapes: &[&[usize]]) -> Cost;
+    /// [`Op::ADDED`].
+    fn added(&self) -> Option<usize> {
+        None
+    }
     /// The value again.
     fn forward(&self, x: &[&Tensor]) -> Tensor;
     /// As forward, and keeps for backward what was not kept the first time.
@@ -129,6 +133,10 @@ impl<O: Op> Applied for ApplyOf<O> {
 
     fn cost(&self, shapes: &[&[usize]]) -> Cost {
         (O::INFO.cost)(&self.op, shapes)
+    }
+
+    fn added(&self) -> Option<usize> {
+        O::ADDED
     }
 
     fn forward(&self, x: &[&Tensor]) -> Tensor {

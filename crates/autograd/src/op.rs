@@ -62,6 +62,8 @@ pub trait Op: Clone + Debug + 'static {
     type Extra: 'static;
     /// How much of the gradient is not zero. A check whose gradient is zero passes for the wrong reason, so the harness counts.
     const GRADIENT: Density = Density::Dense;
+    /// The input that is only added to the result, as a bias is: its gradient is a sum of dy, and costs no more than that.
+    const ADDED: Option<usize> = None;
 
     /// Which inputs, and whether the output, backward will read; `needs[i]` says whether input i wants a gradient.
     fn keep(&self, needs: &[bool]) -> Keep;

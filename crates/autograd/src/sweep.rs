@@ -11,7 +11,7 @@ use crate::profile::{Phase, Span, Work};
 use crate::var::{LeafId, Var};
 use crate::{anomaly, checkpoint, hook, once};
 use glassbox_tensor::parallel::for_each_chunk;
-use glassbox_tensor::shape::{axis_index, numel};
+use glassbox_tensor::shape::axis_index;
 use glassbox_tensor::{List, Tensor};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -255,7 +255,7 @@ fn backward(node: &Rc<Node>, record: &Record, dy: &Var, needs: &[bool], graph: b
     }
     let mut span = Span::operation(record.applied.entry().name());
     let grads = anomaly::not_inside(|| record.applied.backward(node, &record.inputs, dy, needs, graph));
-    span.costs(|| work(record, needs), &node.shape);
+    span.costs(|| work(record, dy, &grads), &node.shape);
     drop(span);
     anomaly::check_backward(node, record, dy, &grads);
     match record.applied.entry().derivatives() {
@@ -264,12 +264,22 @@ fn backward(node: &Rc<Node>, record: &Record, dy: &Var, needs: &[bool], graph: b
     }
 }
 
-/// That of the forward pass, for each gradient that is wanted.
-fn work(record: &Record, needs: &[bool]) -> Work {
+/// That of the forward pass for each gradient, but for those that are dy itself, or a sum of it.
+fn work(record: &Record, dy: &Var, grads: &Grads) -> Work {
     let shapes: Inline<&[usize]> = record.inputs.iter().map(|edge| &*edge.shape).collect();
-    let (one, wanted) = (record.applied.cost(&shapes), needs.iter().filter(|needs| **needs).count() as u64);
-    let written = shapes.iter().zip(needs).filter(|(_, needs)| **needs).map(|(shape, _)| numel(shape)).sum();
-    Work::writing(written, Cost { flops: wanted * one.flops, bytes: wanted * one.bytes })
+    let one = record.applied.cost(&shapes);
+    let computed = |(i, g): (usize, &Option<Var>)| {
+        let g = g.as_ref().filter(|g| !g.value().shares_memory_with(dy.value()))?;
+        let (terms, sums) = (dy.value().numel(), g.value().numel());
+        let sum = Cost { flops: terms as u64, bytes: 4 * (terms + sums) as u64 };
+        Some((sums, if record.applied.added() == Some(i) { sum } else { one }))
+    };
+    let (mut written, mut cost) = (0, Cost::VIEW);
+    for (floats, of_one) in grads.0.iter().enumerate().filter_map(computed) {
+        written += floats;
+        cost = [cost, of_one].into_iter().sum();
+    }
+    Work::writing(written, cost)
 }
 
 /// What the profile calls it when a gradient is added to that of another use.

@@ -31,6 +31,7 @@ pub struct Conv2d {
 impl Op for Conv2d {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
+    const ADDED: Option<usize> = Some(2);
 
     // a frozen w needs no x, an x that is data needs no w
     fn keep(&self, needs: &[bool]) -> Keep {

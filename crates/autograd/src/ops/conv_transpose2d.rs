@@ -36,6 +36,7 @@ pub struct ConvTranspose2d {
 impl Op for ConvTranspose2d {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
+    const ADDED: Option<usize> = Some(2);
 
     // as for conv2d
     fn keep(&self, needs: &[bool]) -> Keep {

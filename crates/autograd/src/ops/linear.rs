@@ -28,6 +28,7 @@ pub struct Linear {
 impl Op for Linear {
     const INFO: &'static OpInfo<Self> = &INFO;
     type Extra = ();
+    const ADDED: Option<usize> = Some(2);
 
     // a frozen W needs no x, an x that is data needs no W; y says where relu passed
     fn keep(&self, needs: &[bool]) -> Keep {
