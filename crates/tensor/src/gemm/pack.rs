@@ -8,8 +8,11 @@
 #![expect(clippy::needless_range_loop, reason = "tiles and squares are indexed by the letters of the formula")]
 
 use super::MatRef;
-use super::blocking::TileShape;
+use super::tile::{LINE, prefetch};
 use crate::simd::{Kernel, MAX_LANES, Simd};
+
+/// Depths ahead of the one that is copied, whose lines are asked for: each may be on another page, where no prefetcher follows.
+const AHEAD: usize = 16;
 
 /// `out[k·width + r] = x(r, k)` for all rows r and depths k of `x`; what lies between `rows` and `width` is padding whose
 /// contents don't matter.
@@ -45,23 +48,27 @@ impl Kernel for Pack<'_> {
 /// The numbers of one k lie together.
 #[inline(always)]
 fn copy<S: Simd>(s: S, x: MatRef<'_>, width: usize, out: &mut [f32]) {
-    let (rows, depth) = (x.rows(), x.cols());
-    let panel = const { TileShape::of(S::ISA, S::LANES).nr };
-    if rows == width && width == panel {
-        // A whole panel of B.
-        for k in 0..depth {
-            for v in (0..panel).step_by(S::LANES) {
-                // SAFETY: `rows` = `panel` numbers, whole vectors, lie together at depth k of x, and `out` is depth·panel long.
-                unsafe {
-                    let (from, to) = (x.as_ptr().add(k * x.col_stride() + v), out.as_mut_ptr().add(k * width + v));
-                    s.store_ptr(to, s.load_ptr(from));
-                }
-            }
+    let (rows, depth, step) = (x.rows(), x.cols(), x.col_stride());
+    let vectors = rows.div_ceil(S::LANES) * S::LANES;
+    // As many depths as have whole vectors to read and room for whole vectors: what they carry beyond their rows is padding, or
+    // the next depth mends it.
+    let whole = |len: usize, stride: usize| match len.checked_sub(vectors) {
+        None => 0,
+        Some(last) => last.checked_div(stride).map_or(depth, |last| depth.min(last + 1)),
+    };
+    let whole = whole(x.data().len(), step).min(whole(out.len(), width));
+    for k in 0..whole {
+        let (from, to) = (x.as_ptr().wrapping_add(k * step), out.as_mut_ptr().wrapping_add(k * width));
+        for v in (0..vectors).step_by(LINE) {
+            prefetch(from.wrapping_add(AHEAD * step + v));
         }
-        return;
+        for v in (0..vectors).step_by(S::LANES) {
+            // SAFETY: k < `whole`, so that `vectors` floats from here on are inside the data of x and inside `out`.
+            unsafe { s.store_ptr(to.add(v), s.load_ptr(from.add(v))) };
+        }
     }
-    for k in 0..depth {
-        let (from, to) = (&x.data()[k * x.col_stride()..][..rows], &mut out[k * width..][..rows]);
+    for k in whole..depth {
+        let (from, to) = (&x.data()[k * step..][..rows], &mut out[k * width..][..rows]);
         for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
             s.store_part(to, s.load_part(from));
         }
