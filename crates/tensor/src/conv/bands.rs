@@ -1,24 +1,21 @@
-//! What a task of a convolution does: it copies a band of an image with its padding, computes the band's outputs panel by panel,
+//! What a task of a convolution does: it copies a band of an image with its padding, computes the band's outputs tile by tile,
 //! and, where they belong to several phases, puts these between each other.
 
-use super::copy::{Layout, Move, SLACK, moves, pack_moves};
+use super::copy::{Layout, Move, SLACK, moves};
 use super::correlate::{Correlation, Job};
-use super::cut::{COPY, Columns, View};
+use super::cut::{COPY, Lanes, Panel, Strip, View, panels, strips};
+use super::tile;
 use crate::gemm::{LINE, Source, Through, Tile, k_blocks, prefetch, tile_fn, with_scratch};
 use crate::list::List;
 use crate::simd::{Kernel, Simd};
 use smallvec::SmallVec;
 use std::ops::Range;
 
-/// Rows of the weights that are used while they lie in the second-level cache: 112 × 512 floats are 224 KiB.
-const GROUP_ROWS: usize = 112;
-/// Panels that are packed at once where the weights have more rows than that.
-const STRIP: usize = 8;
+/// Rows of the weights that are used while they lie in the second-level cache: 128 × 512 floats are 256 KiB.
+const GROUP_ROWS: usize = 128;
 
 /// What the units of one band have in common.
 struct Band {
-    /// How many images a unit has.
-    images: usize,
     ranges: [Range<usize>; 2],
     layout: Layout,
     /// Whether the copy holds all channels; otherwise each block of k has one of its own.
@@ -27,18 +24,37 @@ struct Band {
     parts: List<Part>,
 }
 
-/// A view's part of a band, of each image.
+/// A view's part of a band.
 struct Part {
     y: Range<usize>,
     x: Range<usize>,
-    columns: Columns,
-    /// The outputs as vectors, of a channel that is alone.
-    vectors: List<Move>,
+    outputs: Outputs,
+}
+
+/// What is computed together.
+enum Outputs {
+    /// Vectors, of a channel that is alone.
+    Alone(List<Move>),
+    /// Panels, with an output in each lane.
+    Panels(List<Panel>),
+    /// Tiles with a channel in each lane.
+    Strips(List<Strip>),
 }
 
 impl Part {
     fn outputs(&self) -> usize {
         self.y.len() * self.x.len()
+    }
+}
+
+impl Outputs {
+    /// Tiles, with all rows of the weights one below the other.
+    fn count(&self) -> usize {
+        match self {
+            Outputs::Alone(_) => 0,
+            Outputs::Panels(panels) => panels.len(),
+            Outputs::Strips(strips) => strips.len(),
+        }
     }
 }
 
@@ -68,26 +84,27 @@ impl Ask<'_> {
 
 impl<S: Simd> Job<'_, S> {
     /// What the units of a band need.
-    fn band(&self, images: usize, ranges: [Range<usize>; 2]) -> Band {
+    fn band(&self, ranges: [Range<usize>; 2]) -> Band {
         let Correlation { rows, channels, .. } = *self.problem;
-        let layout = self.problem.layout(&ranges[0], &ranges[1]);
-        let apart = [layout.pitch(), channels * layout.plane()];
+        let layout = self.problem.layout(&ranges[0], &ranges[1], self.lanes == Lanes::Channels);
+        let pitch = layout.pitch();
         let part = |view: &View<'_>| {
             let clip = |range: &Range<usize>, out: usize| range.start.min(out)..range.end.min(out);
             let (y, x) = (clip(&ranges[0], view.rows.axis.out), clip(&ranges[1], view.cols.axis.out));
-            let mut vectors = List::new();
-            // One output of one channel: few multiply-adds for each element, so there is nothing to keep in a tile.
-            let columns = if rows == 1 && channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1 && !x.is_empty()
-            {
-                moves(0..images * y.len() * x.len(), [y.len(), x.len()], apart, S::LANES, &mut vectors);
-                Columns::default()
+            let outputs = if self.lanes == Lanes::Channels {
+                Outputs::Strips(strips([y.len(), x.len()], pitch, self.shape))
+            } else if rows == 1 && channels == 1 && view.k > 0 && k_blocks(view.k).count() == 1 && !x.is_empty() {
+                // One output of one channel: few multiply-adds for each element, so there is nothing to keep in a tile.
+                let mut vectors = List::new();
+                moves(0..y.len() * x.len(), [y.len(), x.len()], [pitch, 0], S::LANES, &mut vectors);
+                Outputs::Alone(vectors)
             } else {
-                Columns::new(images, [y.len(), x.len()], rows, apart, self.shape)
+                Outputs::Panels(panels([y.len(), x.len()], pitch, self.shape))
             };
-            Part { y, x, columns, vectors }
+            Part { y, x, outputs }
         };
         let parts = self.views.iter().map(part).collect();
-        Band { images, ranges, all_channels: channels * layout.plane() <= COPY, layout, parts }
+        Band { ranges, all_channels: layout.lent.is_some() || channels * layout.plane() <= COPY, layout, parts }
     }
 
     /// Some units.
@@ -96,46 +113,39 @@ impl<S: Simd> Job<'_, S> {
         let image = channels * phases[0][0].axis.image * phases[1][0].axis.image;
         let mut band: Option<Band> = None;
         for unit in t * self.cut.together..self.cut.units.min((t + 1) * self.cut.together) {
-            let (images, group, ranges) = self.cut.unit(unit);
-            if band.as_ref().is_none_or(|band| band.ranges != ranges || band.images != images.len()) {
-                band = Some(self.band(images.len(), ranges));
+            let (n, group, ranges) = self.cut.unit(unit);
+            if band.as_ref().is_none_or(|band| band.ranges != ranges) {
+                band = Some(self.band(ranges));
             }
             let band = band.as_ref().expect("made above");
             // With images in one piece, the next one is likely to be copied next.
             let at = |n: usize| (n * groups + group) * image;
             let next =
-                if self.cut.whole() { x.get(at(images.end)..at(images.end) + image).unwrap_or(&[]) } else { &[] };
+                if self.cut.whole() { x.get(at(n + 1)..at(n + 1) + image).unwrap_or(&[]) } else { &[] };
             let panels = self.views.iter().zip(&band.parts);
-            let panels: usize = panels.map(|(view, part)| k_blocks(view.k).count() * part.columns.panels.len()).sum();
+            let panels: usize = panels.map(|(view, part)| k_blocks(view.k).count() * part.outputs.count()).sum();
             let ask = Ask { image: next, share: next.len().div_ceil(panels.max(1)).next_multiple_of(LINE), at: 0 };
-            self.unit(band, group, images, ask);
+            self.unit(band, group, n, ask);
         }
     }
 
-    /// A band of some images in one group, in all phases.
-    fn unit(&self, band: &Band, group: usize, images: Range<usize>, mut ask: Ask<'_>) {
+    /// A band of an image in one group, in all phases.
+    fn unit(&self, band: &Band, group: usize, n: usize, mut ask: Ask<'_>) {
         let Correlation { groups, rows, channels, ref phases, out: [height, width], x, .. } = *self.problem;
         let pixels = phases[0][0].axis.image * phases[1][0].axis.image;
-        let image = |n: usize| &x[(n * groups + group) * channels * pixels..][..channels * pixels];
-        // The group's channels of y begin here, in the unit's first image.
-        let start = (images.start * groups + group) * rows * height * width;
+        let image = &x[(n * groups + group) * channels * pixels..][..channels * pixels];
+        // The group's channels of y begin here.
+        let start = (n * groups + group) * rows * height * width;
+        let lent = band.layout.lent.map(|first| &image[first..]);
         let copied = if band.all_channels { channels } else { self.most_channels() };
-        let each = copied * band.layout.plane();
-        let copy_len = images.len() * each + SLACK;
-        // The phases of a transpose are computed one after the other, and then put between each other; the outputs of several
-        // images stand side by side, too, until they go to their images.
-        let direct =
-            images.len() == 1 && self.views.len() == 1 && self.views[0].rows.step == 1 && self.views[0].cols.step == 1;
-        let size = |part: &Part| if direct { 0 } else { rows * images.len() * part.outputs() };
-        let strip_len = if band.parts.iter().all(|p| p.columns.in_place) { 0 } else { self.strip_len() };
-        with_scratch(copy_len + strip_len + band.parts.iter().map(size).sum::<usize>(), |scratch| {
-            let (copy, scratch) = scratch.split_at_mut(copy_len);
-            let (strip, mut scratch) = scratch.split_at_mut(strip_len);
-            if band.all_channels {
-                for (at, n) in images.clone().enumerate() {
-                    // What a vector writes beyond a copy belongs to the next one, which is written after it, or to the slack.
-                    band.layout.fill(self.s, image(n), channels, &mut copy[at * each..][..each + SLACK]);
-                }
+        let copy_len = if lent.is_some() { 0 } else { copied * band.layout.plane() + SLACK };
+        // The phases of a transpose are computed one after the other, and then put between each other.
+        let direct = self.views.len() == 1 && self.views[0].rows.step == 1 && self.views[0].cols.step == 1;
+        let size = |part: &Part| if direct { 0 } else { rows * part.outputs() };
+        with_scratch(copy_len + band.parts.iter().map(size).sum::<usize>(), |scratch| {
+            let (copy, mut scratch) = scratch.split_at_mut(copy_len);
+            if band.all_channels && lent.is_none() {
+                band.layout.fill(self.s, image, channels, copy);
             }
             let mut done = SmallVec::<[&[f32]; 4]>::new(); // of a stride of 2 in both axes; more go to the heap
             for (view, part) in self.views.iter().zip(&band.parts) {
@@ -145,39 +155,21 @@ impl<S: Simd> Job<'_, S> {
                     let place = start + part.y.start * width + part.x.start;
                     To { c: self.y.0.wrapping_add(place), stride: height * width }
                 } else {
-                    To { c: c.as_mut_ptr(), stride: images.len() * part.outputs() }
+                    To { c: c.as_mut_ptr(), stride: part.outputs() }
                 };
                 if part.outputs() > 0 {
-                    self.part(band, view, part, group, image(images.start), (copy, strip), to, &mut ask);
+                    self.part(band, view, part, group, (image, lent), copy, to, &mut ask);
                 }
                 done.push(&*c);
             }
             if !direct {
-                for at in 0..images.len() {
-                    let start = start + at * groups * rows * height * width;
-                    self.s.enter(Merge { job: self, band, done: &done, at, start });
-                }
+                self.s.enter(Merge { job: self, band, done: &done, start });
             }
         });
     }
 
     fn most_channels(&self) -> usize {
         self.views.iter().map(View::most_channels).max().unwrap_or(0)
-    }
-
-    /// Panels of A that stay in the second-level cache.
-    fn group(&self) -> usize {
-        (GROUP_ROWS / self.shape.mr).max(1)
-    }
-
-    /// Panels of B that are packed at once: one, where all of A is used before the next.
-    fn strip(&self) -> usize {
-        if self.panels.count <= self.group() { 1 } else { STRIP }
-    }
-
-    fn strip_len(&self) -> usize {
-        let deepest = self.views.iter().flat_map(|view| k_blocks(view.k)).map(|block| block.len()).max();
-        self.strip() * self.shape.nr * deepest.unwrap_or(0) + SLACK
     }
 
     /// A view's outputs in a band.
@@ -188,12 +180,12 @@ impl<S: Simd> Job<'_, S> {
         view: &View<'_>,
         part: &Part,
         group: usize,
-        image: &[f32],
-        (copy, packed): (&mut [f32], &mut [f32]),
+        (image, lent): (&[f32], Option<&[f32]>),
+        copy: &mut [f32],
         to: To,
         ask: &mut Ask<'_>,
     ) {
-        let (rows, apart) = (self.problem.rows, [band.layout.pitch(), self.problem.channels * band.layout.plane()]);
+        let rows = self.problem.rows;
         let bias = self.problem.bias.map(|bias| &bias[group * rows..][..rows]);
         let pixels = view.rows.axis.image * view.cols.axis.image;
         let mut places = List::new();
@@ -204,70 +196,140 @@ impl<S: Simd> Job<'_, S> {
             }
             let first = if band.all_channels { 0 } else { channels.start };
             band.layout.places(view.at, block.clone(), first, &mut places);
-            if !part.vectors.is_empty() {
-                // SAFETY: the weights were packed before the tasks began, and now are only read; these outputs are C's only
-                // row in this band, and this task's alone.
-                let (weights, out) = unsafe {
-                    let weights: &[f32] = self.packed.slice(self.place(view, group, &block, 0), block.len());
-                    (weights, std::slice::from_raw_parts_mut(to.c, band.images * part.outputs()))
-                };
-                super::depthwise::single(self.s, copy, &places, weights, &part.vectors, bias.map(|bias| bias[0]), out);
-                continue;
-            }
-            let Columns { in_place, ref panels } = part.columns;
-            let reach = places.iter().max().map_or(0, |place| place + part.columns.reach(self.shape));
-            assert!(reach <= copy.len(), "correlate: a panel lies beyond the copy");
-            let mut vectors: List<Move> = List::new();
-            let slot_len = self.shape.nr * block.len();
-            for strip in panels.chunks(if in_place { panels.len() } else { self.strip() }) {
-                if !in_place {
-                    for (slot, panel) in strip.iter().enumerate() {
-                        vectors.clear();
-                        let outputs = panel.to..panel.to + panel.cols;
-                        moves(outputs, [part.y.len(), part.x.len()], apart, S::LANES, &mut vectors);
-                        let width = self.shape.panel_width(panel.cols);
-                        pack_moves(self.s, copy, &places, &vectors, width, &mut packed[slot * slot_len..]);
-                    }
+            let bias = bias.filter(|_| block.end == view.k);
+            let (copy, pitch) = (lent.unwrap_or(copy), band.layout.pitch());
+            let seen = Seen { copy, pitch, places: &places, add: block.start > 0, bias };
+            match &part.outputs {
+                Outputs::Alone(vectors) => {
+                    // SAFETY: the weights were packed before the tasks began, and now are only read; these outputs are y's only
+                    // row in this band, and this task's alone.
+                    let (weights, out) = unsafe {
+                        let weights: &[f32] = self.packed.slice(self.place(view, group, &block, 0), block.len());
+                        (weights, std::slice::from_raw_parts_mut(to.c, part.outputs()))
+                    };
+                    let bias = bias.map(|bias| bias[0]);
+                    super::depthwise::single(self.s, seen.copy, &places, weights, vectors, bias, out);
                 }
-                for p in (0..self.panels.count).step_by(self.group()) {
-                    for (slot, panel) in strip.iter().enumerate() {
-                        if p == 0 {
-                            ask.some();
-                        }
-                        let width = self.shape.panel_width(panel.cols);
-                        let (b, window, source) = if in_place {
-                            let window = Through { at: &places, gap: panel.gap };
-                            (copy.as_ptr().wrapping_add(panel.from), Some(window), Source::Window)
-                        } else {
-                            (packed[slot * slot_len..].as_ptr(), None, Source::Panels)
-                        };
-                        for p in p..self.panels.count.min(p + self.group()) {
-                            let i = self.panels.range(p);
-                            let tile = Tile {
-                                k: block.len(),
-                                a: self.packed.0.wrapping_add(self.place(view, group, &block, p)),
-                                a_step: i.len(),
-                                a_row: 1,
-                                b,
-                                b_step: width,
-                                window,
-                                c: to.c.wrapping_add(i.start * to.stride + panel.to),
-                                c_stride: to.stride,
-                                cols: panel.cols,
-                                add: block.start > 0,
-                                bias: None,
-                                row_bias: bias.filter(|_| block.end == view.k).map(|bias| &bias[i.clone()]),
-                                relu: false,
-                            };
-                            // SAFETY: A's panel was packed before the tasks began. B's vectors lie inside the copy, as the
-                            // assertion above checked, or in a packed panel of block.len() steps of `width` floats.
-                            // Rows i and these columns lie inside C, and of all tasks this one alone has them.
-                            unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
-                        }
-                    }
+                Outputs::Panels(panels) => self.panels(panels, view, group, &block, &seen, to, ask),
+                Outputs::Strips(strips) => self.strips(strips, view, group, &block, &seen, to, ask),
+            }
+        }
+    }
+
+    /// Groups of the weights' panels that stay in the second-level cache.
+    fn groups_of_panels(&self) -> impl Iterator<Item = Range<usize>> {
+        let count = self.panels.count;
+        let each = GROUP_ROWS.div_ceil(self.panels.range(0).len().max(1));
+        (0..count).step_by(each).map(move |p| p..count.min(p + each))
+    }
+
+    /// Outputs in the lanes: every panel by every panel of the weights.
+    #[expect(clippy::too_many_arguments, reason = "a product's operands, each of them once")]
+    fn panels(
+        &self,
+        panels: &[Panel],
+        view: &View<'_>,
+        group: usize,
+        block: &Range<usize>,
+        seen: &Seen<'_>,
+        to: To,
+        ask: &mut Ask<'_>,
+    ) {
+        let reach = panels.iter().map(|panel| panel.reach(self.shape)).max().unwrap_or(0);
+        seen.check(reach);
+        for of_weights in self.groups_of_panels() {
+            for panel in panels {
+                if of_weights.start == 0 {
+                    ask.some();
+                }
+                let width = self.shape.panel_width(panel.cols);
+                for p in of_weights.clone() {
+                    let i = self.panels.range(p);
+                    let tile = Tile {
+                        k: block.len(),
+                        a: self.packed.0.wrapping_add(self.place(view, group, block, p)),
+                        a_step: i.len(),
+                        a_row: 1,
+                        b: seen.copy.as_ptr().wrapping_add(panel.from),
+                        b_step: width,
+                        window: Some(Through { at: seen.places, gap: panel.gap }),
+                        c: to.c.wrapping_add(i.start * to.stride + panel.to),
+                        c_stride: to.stride,
+                        cols: panel.cols,
+                        add: seen.add,
+                        bias: None,
+                        row_bias: seen.bias.map(|bias| &bias[i.clone()]),
+                        relu: false,
+                    };
+                    // SAFETY: the weights' panel was packed before the tasks began. The image's vectors lie inside the copy, as was
+                    // checked above. Rows i and these columns lie inside C, and of all tasks this one alone has them.
+                    unsafe { tile_fn::<S>(i.len(), width, Source::Window)(self.s, tile) };
                 }
             }
         }
+    }
+
+    /// Channels in the lanes: every strip by every panel of the weights.
+    #[expect(clippy::too_many_arguments, reason = "a product's operands, each of them once")]
+    fn strips(
+        &self,
+        strips: &[Strip],
+        view: &View<'_>,
+        group: usize,
+        block: &Range<usize>,
+        seen: &Seen<'_>,
+        to: To,
+        ask: &mut Ask<'_>,
+    ) {
+        let gap = seen.pitch;
+        seen.check(strips.iter().map(|strip| strip.from + (strip.rows - 1) * gap + strip.pixels).max().unwrap_or(0));
+        for of_weights in self.groups_of_panels() {
+            for strip in strips {
+                if of_weights.start == 0 {
+                    ask.some();
+                }
+                for p in of_weights.clone() {
+                    let i = self.panels.range(p);
+                    let tile = tile::Tile {
+                        image: seen.copy.as_ptr().wrapping_add(strip.from),
+                        taps: seen.places,
+                        gap,
+                        w: self.packed.0.wrapping_add(self.place(view, group, block, p)),
+                        y: to.c.wrapping_add(i.start * to.stride + strip.to),
+                        stride: to.stride,
+                        channels: i.len(),
+                        add: seen.add,
+                        bias: seen.bias.map(|bias| &bias[i.clone()]),
+                    };
+                    // SAFETY: the weights' panel was packed before the tasks began, with `width` floats for each tap. The
+                    // image's elements lie inside the copy, as was checked above. Rows i and these outputs lie inside C, and of
+                    // all tasks this one alone has them.
+                    unsafe { tile::tile_fn::<S>(strip.rows, strip.pixels, self.width(i.len()))(self.s, tile) };
+                }
+            }
+        }
+    }
+}
+
+/// What the tiles of a block of k have in common.
+struct Seen<'a> {
+    /// Of the image, or the image itself.
+    copy: &'a [f32],
+    /// From a row to the next in it.
+    pitch: usize,
+    /// Where the taps stand, for each k.
+    places: &'a [usize],
+    /// Whether the block isn't the first.
+    add: bool,
+    /// For the last block.
+    bias: Option<&'a [f32]>,
+}
+
+impl Seen<'_> {
+    /// Panics when somebody who reads `reach` floats from each place on would leave the copy.
+    fn check(&self, reach: usize) {
+        let end = self.places.iter().max().map_or(0, |place| place + reach);
+        assert!(end <= self.copy.len(), "correlate: a tile lies beyond the copy");
     }
 }
 
@@ -276,16 +338,14 @@ struct Merge<'a, S> {
     job: &'a Job<'a, S>,
     band: &'a Band,
     done: &'a [&'a [f32]],
-    /// Which image of the unit.
-    at: usize,
     start: usize,
 }
 
 impl<J: Simd> Kernel for Merge<'_, J> {
     type Out = ();
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        let Merge { job, band, done, at, start } = self;
+    fn run<S: Simd>(self, s: S) {
+        let Merge { job, band, done, start } = self;
         let Correlation { rows, ref phases, out: [height, width], .. } = *job.problem;
         let across = phases[1].len();
         let step = job.views[0].cols.step;
@@ -299,7 +359,7 @@ impl<J: Simd> Kernel for Merge<'_, J> {
                     // SAFETY: these columns of this row of y belong to this unit alone.
                     let out = unsafe { job.y.slice(start + (m * height + h) * width + cols.start, cols.len()) };
                     let row = |j: usize| {
-                        let from = (m * band.images + at) * parts[j].outputs() + r * parts[j].x.len();
+                        let from = m * parts[j].outputs() + r * parts[j].x.len();
                         &done[j][from..][..parts[j].x.len()]
                     };
                     if across == 1 && step == 1 {
@@ -307,13 +367,13 @@ impl<J: Simd> Kernel for Merge<'_, J> {
                         continue;
                     }
                     if across == 2 && step == 2 {
-                        // In pairs, which the compiler makes vectors of.
                         let (even, odd) = (row(0), row(1));
-                        for ((pair, &a), &b) in out.chunks_exact_mut(2).zip(even).zip(odd) {
-                            (pair[0], pair[1]) = (a, b);
-                        }
-                        if even.len() > odd.len() {
-                            out[2 * odd.len()] = even[odd.len()];
+                        for (at, out) in out.chunks_mut(2 * S::LANES).enumerate() {
+                            let part = |x: usize| x.min(at * S::LANES)..x.min((at + 1) * S::LANES);
+                            let (a, b) = (s.load_part(&even[part(even.len())]), s.load_part(&odd[part(odd.len())]));
+                            let ((a, b), (low, high)) = (s.zip(a, b), out.split_at_mut(S::LANES.min(out.len())));
+                            s.store_part(low, a);
+                            s.store_part(high, b);
                         }
                         continue;
                     }

@@ -1,7 +1,8 @@
 //! A padded copy of some channels of an image, in which the vectors that the taps of neighbouring outputs read stand side by
-//! side: it is what B's panels are read or packed from, for all taps at once.
+//! side: it is what the tiles read, for all taps at once.
 
 use super::window::{Axis, Phase};
+use crate::gemm::LINE;
 use crate::list::List;
 use crate::simd::{Kernel, Simd};
 use std::ops::Range;
@@ -46,6 +47,12 @@ impl Slots {
     fn total(&self) -> usize {
         self.starts.len() * self.len
     }
+
+    /// Where the elements begin, if they are neighbours that all lie in the image.
+    fn inside(&self) -> Option<usize> {
+        let first = usize::try_from(*self.starts.first()?).ok()?;
+        (self.stride == 1 && first + self.len <= self.image).then_some(first)
+    }
 }
 
 /// The layout of a copy of an image's channels with their padding, for some rows and columns of outputs of all phases.
@@ -53,24 +60,38 @@ impl Slots {
 pub(super) struct Layout {
     rows: Slots,
     cols: Slots,
+    /// Where the image itself serves, because no window leaves it and all read neighbours: where the first window begins.
+    pub lent: Option<usize>,
 }
+
+/// Planes whose elements are a multiple of this many floats apart meet in the same lines of the first-level cache.
+const MEET: usize = 256;
 
 /// Floats beyond the copy that a vector of the last output may read: whatever is there is dropped.
 pub(super) const SLACK: usize = 64;
 
 impl Layout {
-    pub fn new([rows, cols]: [&[Phase]; 2], [y, x]: [&Range<usize>; 2]) -> Layout {
-        Layout { rows: Slots::new(rows, y), cols: Slots::new(cols, x) }
+    /// `lent` says whether the reader may be lent the image: whether it reads what the windows hold and nothing beyond.
+    pub fn new([rows, cols]: [&[Phase]; 2], [y, x]: [&Range<usize>; 2], lent: bool) -> Layout {
+        let (rows, cols) = (Slots::new(rows, y), Slots::new(cols, x));
+        let lent = (lent && !(rows.image * cols.image).is_multiple_of(MEET))
+            .then(|| Some(rows.inside()? * cols.image + cols.inside()?))
+            .flatten();
+        Layout { rows, cols, lent }
     }
 
     /// From an output's elements to those of the output below it.
     pub fn pitch(&self) -> usize {
-        self.cols.total()
+        if self.lent.is_some() { self.cols.image } else { self.cols.total() }
     }
 
-    /// Floats of a channel.
+    /// From a channel to the next.
     pub fn plane(&self) -> usize {
-        self.rows.total() * self.pitch()
+        if self.lent.is_some() {
+            return self.rows.image * self.cols.image;
+        }
+        let plane = self.rows.total() * self.cols.total();
+        if plane.is_multiple_of(MEET) { plane + LINE } else { plane }
     }
 
     /// Where the taps `k` of the first output of a phase of the rows and one of the columns stand, in a copy whose first channel
@@ -112,20 +133,20 @@ impl Kernel for Fill<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Fill { layout, image, channels, out } = self;
-        let Layout { rows, cols } = layout;
+        let Layout { rows, cols, .. } = layout;
         let (height, width) = (rows.image, cols.image);
         assert!(image.len() >= channels * height * width, "fill: the image has fewer channels");
         assert!(out.len() >= channels * layout.plane() + S::LANES, "fill: the copy has no room");
         // Which elements of each residue lie in the image is the same for all rows.
         let residues: List<Residue> = cols.starts.iter().map(|&start| Residue::new(cols, start)).collect();
-        let mut to = out.as_mut_ptr();
         for c in 0..channels {
+            let mut to = out[c * layout.plane()..].as_mut_ptr();
             for &first in &rows.starts {
                 for u in 0..rows.len {
                     let h = first + (u * rows.stride) as isize;
                     let row = (0..height as isize).contains(&h).then(|| c * height + h as usize);
                     for residue in &residues {
-                        // SAFETY: `to` walks over the copy's planes, and a row of the image is `width` floats; both were
+                        // SAFETY: `to` walks over a plane of the copy, and a row of the image is `width` floats; both were
                         // checked above. A vector may spill over into what is written after it.
                         unsafe {
                             match row {
@@ -179,7 +200,7 @@ impl Residue {
                 }
             } else if self.inside > 0 {
                 let row = std::slice::from_raw_parts(row, (self.inside - 1) * stride + 1);
-                every(row, stride, std::slice::from_raw_parts_mut(out, self.inside));
+                every(s, row, stride, std::slice::from_raw_parts_mut(out, self.inside));
             }
             zero(s, out.add(self.inside), self.after);
         }
@@ -188,12 +209,12 @@ impl Residue {
 
 /// `out[q] = row[q·stride]`.
 #[inline(always)]
-fn every(row: &[f32], stride: usize, out: &mut [f32]) {
+fn every<S: Simd>(s: S, row: &[f32], stride: usize, out: &mut [f32]) {
     if stride == 2 {
-        // In pairs, which the compiler makes vectors of.
-        let (last, all) = out.split_last_mut().expect("not empty");
-        all.iter_mut().zip(row.chunks_exact(2)).for_each(|(out, pair)| *out = pair[0]);
-        *last = row[row.len() - 1];
+        for (row, out) in row.chunks(2 * S::LANES).zip(out.chunks_mut(S::LANES)) {
+            let (a, b) = row.split_at(S::LANES.min(row.len()));
+            s.store_part(out, s.firsts(s.load_part(a), s.load_part(b)));
+        }
     } else {
         out.iter_mut().zip(row.iter().step_by(stride)).for_each(|(out, &x)| *out = x);
     }
@@ -302,7 +323,7 @@ mod tests {
                 let axis = Axis { image, taps, stride, dilation, before, out };
                 let short = Axis { image: 5, taps: 1, stride: 1, dilation: 1, before: 1, out: 7 };
                 let (y, x) = (1..6, 1..out);
-                let layout = Layout::new([&Phase::all(short), &Phase::all(axis)], [&y, &x]);
+                let layout = Layout::new([&Phase::all(short), &Phase::all(axis)], [&y, &x], false);
                 let data: Vec<f32> = (0..2 * 5 * 23).map(|i| i as f32 + 1.0).collect();
                 let mut copy = vec![f32::NAN; 2 * layout.plane() + SLACK];
                 isa.dispatch(Test(&layout, &data, &mut copy));

@@ -1,11 +1,12 @@
 //! y = W ⋆ x for every image and group: an implicit GEMM. A is the weights, row m and column k = (c, i, j); B is the image
-//! seen through the window, whose element (k, p) is what tap k of output p reads. B is never stored: its vectors are read
-//! from a padded copy of the image, one copy for all taps and phases.
+//! seen through the window, whose element (k, p) is what tap k of output p reads. B is never stored: its vectors, or where lanes are
+//! channels its numbers, are read from a padded copy of the image, one copy for all taps and phases; or from the image itself,
+//! where nothing is padded.
 //!
 //! The order of the additions is [`gemm`](crate::gemm)'s, so its bound holds, and a 1 × 1 convolution has the bits of a product.
 
 use super::copy::Layout;
-use super::cut::{Cut, View};
+use super::cut::{Cut, Lanes, View, channel_lanes};
 use super::window::Phase;
 use crate::gemm::{
     MatRef, Panels, SharedMut, TileShape, in_phases, k_blocks, pack_panel, serial_threshold, with_scratch,
@@ -49,9 +50,14 @@ pub(super) struct Correlation<'a> {
 }
 
 impl Correlation<'_> {
-    /// Of the copy for a band of outputs.
-    pub fn layout(&self, y: &Range<usize>, x: &Range<usize>) -> Layout {
-        Layout::new(self.phases.each_ref().map(|phases| &phases[..]), [y, x])
+    /// Whether lanes are channels.
+    pub fn is_by_channels(&self, isa: Isa) -> bool {
+        Lanes::best(self, TileShape::of(isa, isa.lanes())) == Lanes::Channels
+    }
+
+    /// Of the copy for a band of outputs, or of the image itself, where it can be `lent`.
+    pub fn layout(&self, y: &Range<usize>, x: &Range<usize>, lent: bool) -> Layout {
+        Layout::new(self.phases.each_ref().map(|phases| &phases[..]), [y, x], lent && self.groups == 1)
     }
 }
 
@@ -79,13 +85,17 @@ impl Kernel for Run<'_> {
     type Out = ();
     fn run<S: Simd>(self, s: S) {
         let Run { problem, parallel, y } = self;
-        let (views, packed) = View::all(problem);
         let shape = const { TileShape::of(S::ISA, S::LANES) };
+        let lanes = Lanes::best(problem, shape);
+        let (panels, height) = match lanes {
+            Lanes::Pixels => (Panels::balanced(problem.rows, shape.mr), problem.rows),
+            Lanes::Channels => (Panels::fixed(problem.rows, shape.nr), channel_lanes(problem.rows, shape)),
+        };
+        let (views, packed) = View::all(problem, height);
         with_scratch(packed, |packed| {
             let packed = SharedMut(packed.as_mut_ptr());
-            let cut = Cut::new(problem, &views, shape, parallel);
-            let panels = Panels::balanced(problem.rows, shape.mr);
-            let job = Job { s, shape, problem, views, panels, cut, packed, y };
+            let cut = Cut::new(problem, &views, parallel);
+            let job = Job { s, shape, problem, views, lanes, panels, height, cut, packed, y };
             let (packs, tasks) = (job.packs(), job.cut.tasks());
             if !parallel {
                 (0..packs).for_each(|t| job.pack(t));
@@ -104,8 +114,11 @@ pub(super) struct Job<'a, S> {
     pub shape: TileShape,
     pub problem: &'a Correlation<'a>,
     pub views: Vec<View<'a>>,
-    /// Of A.
+    pub lanes: Lanes,
+    /// Of the weights' rows.
     pub panels: Panels,
+    /// Rows of all panels in a group, with what fills up the last one.
+    pub height: usize,
     pub cut: Cut,
     pub packed: SharedMut,
     pub y: SharedMut,
@@ -114,8 +127,13 @@ pub(super) struct Job<'a, S> {
 impl<S: Simd> Job<'_, S> {
     /// Where panel `p` of A lies, for a block of k.
     pub fn place(&self, view: &View<'_>, group: usize, block: &Range<usize>, p: usize) -> usize {
-        let rows = self.problem.rows;
+        let rows = self.height;
         view.packed + group * rows * view.k + rows * block.start + self.panels.start(p) * block.len()
+    }
+
+    /// Floats of a panel of `rows` rows for each k.
+    pub fn width(&self, rows: usize) -> usize {
+        if self.lanes == Lanes::Channels { self.shape.panel_width(rows) } else { rows }
     }
 
     fn pack_group(&self) -> usize {
@@ -134,7 +152,7 @@ impl<S: Simd> Job<'_, S> {
             let (view, group, p) = (&self.views[at / each / groups], at / each % groups, at % each);
             let rows = self.panels.range(p);
             for block in k_blocks(view.k).filter(|block| !block.is_empty()) {
-                let len = rows.len() * block.len();
+                let len = self.width(rows.len()) * block.len();
                 // SAFETY: the buffer has room for all weights; panels don't overlap, and each is packed by one task before
                 // anybody reads.
                 let out = unsafe { self.packed.slice(self.place(view, group, &block, p), len) };
@@ -146,14 +164,18 @@ impl<S: Simd> Job<'_, S> {
     fn pack_block(&self, view: &View<'_>, group: usize, block: &Range<usize>, rows: Range<usize>, out: &mut [f32]) {
         let Weights { data, group: group_stride, row, channel, width } = self.problem.weights;
         let from = group * group_stride + rows.start * row;
-        let (taps, height) = (view.taps(), rows.len());
+        let (taps, height, across) = (view.taps(), rows.len(), self.width(rows.len()));
         if view.rows.is_whole() && view.cols.is_whole() && channel == taps {
             return pack_panel(
                 self.s,
                 MatRef::new(&data[from + block.start..], height, block.len(), row, 1),
-                height,
+                across,
                 out,
             );
+        }
+        if taps == 1 {
+            let from = from + view.rows.tap(0) * width + view.cols.tap(0) + block.start * channel;
+            return pack_panel(self.s, MatRef::new(&data[from..], height, block.len(), row, channel), across, out);
         }
         // The kernel's taps that this view has, in its order.
         let tap = |t: usize| view.rows.tap(t / view.cols.axis.taps) * width + view.cols.tap(t % view.cols.axis.taps);
@@ -163,7 +185,7 @@ impl<S: Simd> Job<'_, S> {
             for r in 0..height {
                 let kernel = &data[from + c * channel + r * row..];
                 for k in here.clone() {
-                    out[(k - block.start) * height + r] = kernel[order[k - c * taps]];
+                    out[(k - block.start) * across + r] = kernel[order[k - c * taps]];
                 }
             }
         }

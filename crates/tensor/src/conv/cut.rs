@@ -3,7 +3,7 @@
 
 use super::correlate::Correlation;
 use super::window::Phase;
-use crate::gemm::{TileShape, k_blocks};
+use crate::gemm::{Panels, TileShape, k_blocks};
 use crate::list::List;
 use std::ops::Range;
 
@@ -11,14 +11,51 @@ use std::ops::Range;
 pub(super) const COPY: usize = 96 << 10;
 /// Outputs of a row in a band, where a single row is too long.
 const RUN: usize = 1024;
-/// What packing a float of a panel costs, in multiply-adds of one row. Measured: 2 to 4.
+/// Rows of a tile from which its additions hide each other's latency.
+const LEAST_SUMS: usize = 4;
+/// What turning a tile costs, in multiply-adds for each output.
+const TURN_COST: usize = 8;
+/// What packing a pixel of a channel costs, in multiply-adds. Measured: 2 to 4.
 const PACK_COST: usize = 4;
 /// Multiply-adds in a task at least.
 const TASK_WORK: usize = 1 << 20;
-/// Units at least that images which share panels are cut into.
-const LEAST_UNITS: usize = 8;
 /// Tasks that a convolution is cut into, where each of them is still `TASK_WORK`.
 const TASKS: usize = 16;
+
+/// What the lanes of a vector are: outputs side by side in a row of y, or channels of one output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lanes {
+    Pixels,
+    Channels,
+}
+
+impl Lanes {
+    /// Those of which fewer are computed for nothing: of 28 outputs in a row 4 of 32 lanes, of 64 channels none. A row that fills
+    /// its vectors is read as it lies and stored as it is.
+    pub fn best(problem: &Correlation<'_>, shape: TileShape) -> Lanes {
+        let Correlation { rows, channels, ref phases, .. } = *problem;
+        let (mut of_pixels, mut of_channels) = (0, 0);
+        for (y, x) in phases[0].iter().flat_map(|y| phases[1].iter().map(move |x| (y, x))) {
+            let (k, [height, width]) = (channels * y.axis.taps * x.axis.taps, [y.axis.out, x.axis.out]);
+            // A product packs the pixels, which channels take as they lie.
+            let one_tap = phases.iter().all(|phases| phases.len() == 1) && k == channels;
+            let lanes: usize = panels([height, width], 0, shape).iter().map(|p| shape.panel_width(p.cols)).sum();
+            // Few rows wait for their own additions.
+            of_pixels += k * lanes * (rows.max(LEAST_SUMS) + if one_tap { PACK_COST } else { 0 });
+            let lanes = height * width * channel_lanes(rows, shape);
+            // A low tile waits for its weights.
+            let low = if height * width < shape.mr / 2 { 4 } else { 1 };
+            of_channels += lanes * (k + TURN_COST * k_blocks(k).count()) * low;
+        }
+        if of_channels < of_pixels { Lanes::Channels } else { Lanes::Pixels }
+    }
+}
+
+/// Lanes of the panels of so many channels.
+pub(super) fn channel_lanes(rows: usize, shape: TileShape) -> usize {
+    let whole = rows - rows % shape.nr;
+    whole + if rows > whole { shape.panel_width(rows - whole) } else { 0 }
+}
 
 /// One phase of the rows with one of the columns: a product of its own.
 pub(super) struct View<'a> {
@@ -32,15 +69,15 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// All of them, and how many floats their packed weights have.
-    pub fn all(problem: &'a Correlation<'_>) -> (Vec<View<'a>>, usize) {
+    /// All of them, and how many floats their packed weights have, with `height` rows in a group.
+    pub fn all(problem: &'a Correlation<'_>, height: usize) -> (Vec<View<'a>>, usize) {
         let mut packed = 0;
         let mut views = Vec::new();
         for (i, rows) in problem.phases[0].iter().enumerate() {
             for (j, cols) in problem.phases[1].iter().enumerate() {
                 let k = problem.channels * rows.axis.taps * cols.axis.taps;
                 views.push(View { at: [i, j], rows, cols, k, packed });
-                packed += problem.groups * problem.rows * k;
+                packed += problem.groups * height * k;
             }
         }
         (views, packed)
@@ -62,12 +99,9 @@ impl<'a> View<'a> {
     }
 }
 
-/// Bands of all images and groups. A unit is one of them, in all phases; or some small images, whole.
+/// Bands of all images and groups. A unit is one of them, in all phases.
 pub(super) struct Cut {
-    images: usize,
     groups: usize,
-    /// Images in a unit at most.
-    each: usize,
     /// Rows and columns of outputs in a band, in each phase.
     band: [usize; 2],
     /// Bands below and beside each other.
@@ -78,10 +112,10 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    pub fn new(problem: &Correlation<'_>, views: &[View<'_>], shape: TileShape, parallel: bool) -> Cut {
+    pub fn new(problem: &Correlation<'_>, views: &[View<'_>], parallel: bool) -> Cut {
         let out = problem.phases.each_ref().map(|phases| phases.iter().map(|p| p.axis.out).max().unwrap_or(0));
         let channels = views.iter().map(View::most_channels).max().unwrap_or(0);
-        let copy = |rows: usize, cols: usize| channels * problem.layout(&(0..rows), &(0..cols)).plane();
+        let copy = |rows: usize, cols: usize| channels * problem.layout(&(0..rows), &(0..cols), false).plane();
         let (mut rows, mut cols) = (out[0], out[1]);
         while rows > 1 && copy(rows, cols) > COPY {
             rows = rows.div_ceil(2);
@@ -98,25 +132,22 @@ impl Cut {
         }
         let bands = [out[0].div_ceil(rows), out[1].div_ceil(cols)];
         let rows = out[0].div_ceil(bands[0]);
-        let whole = problem.channels * problem.layout(&(0..rows), &(0..cols)).plane();
-        let each = if bands == [1, 1] { images_at_once(problem, views, shape, whole) } else { 1 };
-        let units = problem.images.div_ceil(each) * problem.groups * bands[0] * bands[1];
-        let together = (TASK_WORK / (row_work * rows * each).max(1)).min(units.div_ceil(4 * TASKS)).max(1);
-        Cut { images: problem.images, groups: problem.groups, each, band: [rows, cols], bands, units, together }
+        let units = all * bands[0] * bands[1];
+        let together = (TASK_WORK / (row_work * rows).max(1)).min(units.div_ceil(4 * TASKS)).max(1);
+        Cut { groups: problem.groups, band: [rows, cols], bands, units, together }
     }
 
     pub fn tasks(&self) -> usize {
         self.units.div_ceil(self.together)
     }
 
-    /// The images and the group of a unit, and its rows and columns (which some phases have not all of).
-    pub fn unit(&self, unit: usize) -> (Range<usize>, usize, [Range<usize>; 2]) {
+    /// The image and the group of a unit, and its rows and columns (which some phases have not all of).
+    pub fn unit(&self, unit: usize) -> (usize, usize, [Range<usize>; 2]) {
         let (bx, rest) = (unit % self.bands[1], unit / self.bands[1]);
         let (by, rest) = (rest % self.bands[0], rest / self.bands[0]);
         let (group, at) = (rest % self.groups, rest / self.groups);
         let range = |at: usize, size: usize| at * size..(at + 1) * size;
-        let images = at * self.each..self.images.min((at + 1) * self.each);
-        (images, group, [range(by, self.band[0]), range(bx, self.band[1])])
+        (at, group, [range(by, self.band[0]), range(bx, self.band[1])])
     }
 
     /// Whether a unit is a whole image.
@@ -125,89 +156,64 @@ impl Cut {
     }
 }
 
-/// How many images share their panels: of 7 × 7 outputs, 15 of the 64 lanes of two panels belong to nobody, and of four such
-/// images 12 of 208. Their outputs then go through a buffer.
-fn images_at_once(problem: &Correlation<'_>, views: &[View<'_>], shape: TileShape, copy: usize) -> usize {
-    let most = (COPY / copy.max(1)).min(problem.images.div_ceil(LEAST_UNITS));
-    let cost = |each: usize| {
-        let of = |view: &View<'_>| {
-            let out = [view.rows.axis.out, view.cols.axis.out];
-            // A float of the buffer is written and read; it costs as much as to pack one, for each block of k.
-            let buffer = if each > 1 { each * out[0] * out[1] * problem.rows * PACK_COST } else { 0 };
-            Columns::new(each, out, problem.rows, [0, 0], shape).cost(problem.rows, shape) * view.k + buffer
-        };
-        views.iter().map(of).sum::<usize>() as f64 / each as f64
-    };
-    // Fewer are better, unless more are cheaper by a hundredth.
-    (2..=most).fold((1, cost(1)), |best, each| if cost(each) < 0.99 * best.1 { (each, cost(each)) } else { best }).0
-}
-
 /// A panel of B: neighbouring outputs of a band.
 pub(super) struct Panel {
-    /// The first of them in the copy, where it is read in place, and from a vector to the next.
+    /// The first of them in the copy, and from a vector to the next.
     pub from: usize,
     pub gap: usize,
-    /// The first column in the band.
+    /// The first column of it in the band.
     pub to: usize,
     pub cols: usize,
 }
 
-/// The panels of a band of outputs.
-#[derive(Default)]
-pub(super) struct Columns {
-    pub in_place: bool,
-    pub panels: List<Panel>,
+/// A tile of neighbouring outputs of a band, for a channel in each lane: some of one row, or two whole rows.
+pub(super) struct Strip {
+    /// The first of them in the copy.
+    pub from: usize,
+    /// The first of them in the band.
+    pub to: usize,
+    pub rows: usize,
+    /// In each row.
+    pub pixels: usize,
 }
 
-impl Columns {
-    /// For a band of `height` × `width` outputs of each of some images, and weights of `rows` rows; in the copy, a row is `pitch`
-    /// behind the other and an image `plane`. Read where the copy has them, panels cost nothing but waste the lanes beyond a row's
-    /// end; packed, they stand side by side. Whichever is cheaper.
-    pub fn new(
-        images: usize,
-        [height, width]: [usize; 2],
-        rows: usize,
-        [pitch, image]: [usize; 2],
-        shape: TileShape,
-    ) -> Columns {
-        let TileShape { nr, nv, .. } = shape;
-        let lanes = nr / nv;
-        let mut in_place = List::new();
-        for n in 0..images {
-            let (from, to) = (n * image, n * height * width);
-            if width == lanes && nv == 2 {
-                for y in (0..height).step_by(2) {
-                    let cols = width * (height - y).min(2);
-                    in_place.push(Panel { from: from + y * pitch, gap: pitch, to: to + y * width, cols });
-                }
-            } else {
-                for y in 0..height {
-                    for x in (0..width).step_by(nr) {
-                        let cols = nr.min(width - x);
-                        in_place.push(Panel { from: from + y * pitch + x, gap: lanes, to: to + y * width + x, cols });
-                    }
-                }
-            }
+/// The tiles of a band of outputs: two short rows, or a row in even parts.
+pub(super) fn strips([height, width]: [usize; 2], pitch: usize, shape: TileShape) -> List<Strip> {
+    let mut strips = List::new();
+    let parts = Panels::balanced(width, shape.mr);
+    let at_once = if 2 * width <= shape.mr { 2 } else { 1 };
+    for y in (0..height).step_by(at_once) {
+        for x in (0..parts.count).map(|p| parts.range(p)) {
+            let (from, to) = (y * pitch + x.start, y * width + x.start);
+            strips.push(Strip { from, to, rows: at_once.min(height - y), pixels: x.len() });
         }
-        let all = images * height * width;
-        let packed: List<Panel> =
-            (0..all).step_by(nr).map(|to| Panel { from: 0, gap: lanes, to, cols: nr.min(all - to) }).collect();
-        let [in_place, packed] =
-            [(true, in_place), (false, packed)].map(|(in_place, panels)| Columns { in_place, panels });
-        if in_place.cost(rows, shape) <= packed.cost(rows, shape) { in_place } else { packed }
     }
+    strips
+}
 
-    /// What a step of k costs, in multiply-adds of one row's lanes.
-    pub fn cost(&self, rows: usize, shape: TileShape) -> usize {
-        let lanes = self.panels.iter().map(|p| shape.panel_width(p.cols)).sum::<usize>();
-        let rows = rows.max(PACK_COST); // fewer of them wait for their own additions
-        lanes * if self.in_place { rows } else { rows + PACK_COST }
+/// The panels of a band of outputs, read where the copy has them.
+pub(super) fn panels([height, width]: [usize; 2], pitch: usize, shape: TileShape) -> List<Panel> {
+    let TileShape { nr, nv, .. } = shape;
+    let lanes = nr / nv;
+    let mut panels = List::new();
+    if width == lanes && nv == 2 {
+        for y in (0..height).step_by(2) {
+            panels.push(Panel { from: y * pitch, gap: pitch, to: y * width, cols: width * (height - y).min(2) });
+        }
+        return panels;
     }
+    for y in 0..height {
+        for x in (0..width).step_by(nr) {
+            panels.push(Panel { from: y * pitch + x, gap: lanes, to: y * width + x, cols: nr.min(width - x) });
+        }
+    }
+    panels
+}
 
+impl Panel {
     /// How far beyond a place in the copy a tile reads.
     pub fn reach(&self, shape: TileShape) -> usize {
         let lanes = shape.nr / shape.nv;
-        let end = |p: &Panel| p.from + p.gap * (shape.panel_width(p.cols) / lanes - 1) + lanes;
-        if self.in_place { self.panels.iter().map(end).max().unwrap_or(0) } else { 0 }
+        self.from + self.gap * (shape.panel_width(self.cols) / lanes - 1) + lanes
     }
 }

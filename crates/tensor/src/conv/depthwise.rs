@@ -113,7 +113,7 @@ impl Kernel for Run<'_> {
             let (mut places, mut vectors) = (List::new(), List::new());
             for y in (0..rows.out).step_by(height).map(|y| y..rows.out.min(y + height)) {
                 for q in (0..cols.out).step_by(width).map(|q| q..cols.out.min(q + width)) {
-                    let layout = Layout::new([&row_phases, &col_phases], [&y, &q]);
+                    let layout = Layout::new([&row_phases, &col_phases], [&y, &q], false);
                     layout.places([0, 0], 0..taps, 0, &mut places);
                     vectors.clear();
                     moves(0..y.len() * q.len(), [y.len(), q.len()], [layout.pitch(), 0], S::LANES, &mut vectors);

@@ -9,6 +9,8 @@
 //! | input gradient | the same with dy in place of x and the kernel backwards; with a stride, one product for each phase | `correlate.rs` |
 //! | weight gradient | dW = Σ over images of dy · windows(x)ᵀ: (O × P) · (P × K) | `weight.rs` |
 //!
+//! A vector holds outputs of one channel, side by side in a row, where rows fill vectors; otherwise channels of one output, which
+//! waste no lanes however wide a row is: `tile.rs` has the micro-kernel for those.
 //! `window.rs` knows which element a tap reads, `copy.rs` puts those of neighbouring outputs side by side, `cut.rs`, `bands.rs` and
 //! `units.rs` are what tasks are made of, `depthwise.rs` is for channels that are alone in their groups, and `options.rs` has shapes
 //! and errors.
@@ -31,6 +33,7 @@ mod correlate;
 mod cut;
 mod depthwise;
 mod options;
+mod tile;
 mod units;
 mod weight;
 mod window;
@@ -64,6 +67,22 @@ fn is_pointwise(w: &[usize], options: &Conv2dOptions) -> bool {
     w[2..] == [1, 1] && options.stride == [1, 1] && options.padding == [(0, 0); 2] && options.groups == 1
 }
 
+/// Images that are tasks enough for any number of threads.
+const MANY_IMAGES: usize = 16;
+
+/// Height and width. Those of a pointwise convolution are one long row, unless there are so few images that their rows are shared out.
+fn sizes(of: &[usize], pointwise: bool, images: usize) -> [usize; 2] {
+    if pointwise && images >= MANY_IMAGES { [1, of[2] * of[3]] } else { [of[2], of[3]] }
+}
+
+/// A pointwise convolution as a product for each image.
+fn products(a: MatRef<'_>, problem: &Correlation<'_>, y: &mut [f32]) {
+    let (channels, pixels) = (a.cols(), problem.out[0] * problem.out[1]);
+    let image = |n: usize| MatRef::row_major(&problem.x[n * channels * pixels..], channels, pixels);
+    let epilogue = Epilogue { row_bias: problem.bias, ..Epilogue::default() };
+    sgemm_batch(Isa::current(), problem.images, |_| a, image, y, &epilogue);
+}
+
 impl Tensor {
     /// A convolution: y[n, o, p] = Σ over c, i, j of w[o, c, i, j] · x[n, c, window p at (i, j)] + b\[o\], for x (N, C, H, W), w (O, C/groups, kh,
     /// kw) and b (O); y is (N, O, H′, W′) with the sizes of [`Conv2dOptions`].
@@ -86,15 +105,9 @@ impl Tensor {
         let mut y = Tensor::for_overwrite(&shape);
         let (&[images, channels, ..], &[outputs, _, kh, kw]) = (self.shape(), weight.shape()) else { unreachable!() };
         let groups = options.groups;
-        if is_pointwise(weight.shape(), &options) {
-            let pixels = shape[2] * shape[3];
-            let a = |_| MatRef::row_major(w, outputs, channels);
-            let b_of = |n: usize| MatRef::row_major(&x[n * channels * pixels..], channels, pixels);
-            let epilogue = Epilogue { row_bias: b, ..Epilogue::default() };
-            sgemm_batch(Isa::current(), images, a, b_of, y.make_mut(), &epilogue);
-            return y;
-        }
-        let [rows, cols] = axes(&self.shape()[2..], &shape[2..], &[kh, kw], &options);
+        let pointwise = is_pointwise(weight.shape(), &options);
+        let [image, out] = [self.shape(), &shape].map(|shape| sizes(shape, pointwise, images));
+        let [rows, cols] = axes(&image, &out, &[kh, kw], &options);
         let (rows_of_group, channels) = (outputs / groups, channels / groups);
         let row = channels * kh * kw;
         let problem = Correlation {
@@ -103,11 +116,15 @@ impl Tensor {
             rows: rows_of_group,
             channels,
             phases: [Phase::all(rows), Phase::all(cols)],
-            out: [shape[2], shape[3]],
+            out,
             x,
             weights: Weights { data: w, group: rows_of_group * row, row, channel: kh * kw, width: kw },
             bias: b,
         };
+        if pointwise && !problem.is_by_channels(Isa::current()) {
+            products(MatRef::row_major(w, outputs, channels), &problem, y.make_mut());
+            return y;
+        }
         correlate(Isa::current(), &problem, y.make_mut());
         y
     }
@@ -135,15 +152,9 @@ impl Tensor {
         let mut y = Tensor::for_overwrite(&shape);
         let (&[images, channels, ..], &[_, outputs, kh, kw]) = (self.shape(), weight.shape()) else { unreachable!() };
         let (groups, forward) = (options.groups, options.forward());
-        if is_pointwise(weight.shape(), &forward) {
-            let pixels = shape[2] * shape[3];
-            let a = |_| MatRef::row_major(w, channels, outputs).t();
-            let b_of = |n: usize| MatRef::row_major(&x[n * channels * pixels..], channels, pixels);
-            let epilogue = Epilogue { row_bias: b, ..Epilogue::default() };
-            sgemm_batch(Isa::current(), images, a, b_of, y.make_mut(), &epilogue);
-            return y;
-        }
-        let phases = axes(&shape[2..], &self.shape()[2..], &[kh, kw], &forward).map(|axis| Phase::transposed(&axis));
+        let pointwise = is_pointwise(weight.shape(), &forward);
+        let [image, out] = [self.shape(), &shape].map(|shape| sizes(shape, pointwise, images));
+        let phases = axes(&out, &image, &[kh, kw], &forward).map(|axis| Phase::transposed(&axis));
         let channels = channels / groups;
         let problem = Correlation {
             images,
@@ -151,7 +162,7 @@ impl Tensor {
             rows: outputs,
             channels,
             phases,
-            out: [shape[2], shape[3]],
+            out,
             x,
             weights: Weights {
                 data: w,
@@ -162,6 +173,10 @@ impl Tensor {
             },
             bias: b,
         };
+        if pointwise && !problem.is_by_channels(Isa::current()) {
+            products(MatRef::row_major(w, channels, outputs).t(), &problem, y.make_mut());
+            return y;
+        }
         correlate(Isa::current(), &problem, y.make_mut());
         y
     }

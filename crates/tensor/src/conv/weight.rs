@@ -300,7 +300,7 @@ impl<S: Simd> Job<'_, S> {
         for u in units.clone() {
             let unit = self.units.get(u);
             let depth = unit.depth();
-            let layout = Layout::new(phases.each_ref().map(|phases| &phases[..]), [&unit.y, &unit.x]);
+            let layout = Layout::new(phases.each_ref().map(|phases| &phases[..]), [&unit.y, &unit.x], false);
             vectors.clear();
             moves(0..unit.each(), [unit.y.len(), unit.x.len()], [layout.pitch(), 0], S::LANES, &mut vectors);
             let (copy_len, row_len) = (channels * layout.plane() + SLACK, depth + SLACK);

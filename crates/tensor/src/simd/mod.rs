@@ -204,6 +204,29 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// When `rows` does not hold exactly `LANES` vectors.
     fn transpose(self, rows: &mut [Self::F]);
 
+    /// The lanes of `a` and `b` in turn, a₀ b₀ a₁ b₁ …, in two vectors.
+    #[inline(always)]
+    fn zip(self, a: Self::F, b: Self::F) -> (Self::F, Self::F) {
+        let (mut pairs, mut lanes) = ([0.0f32; 2 * MAX_LANES], [[0.0f32; MAX_LANES]; 2]);
+        self.store(&mut lanes[0], a);
+        self.store(&mut lanes[1], b);
+        for l in 0..Self::LANES {
+            (pairs[2 * l], pairs[2 * l + 1]) = (lanes[0][l], lanes[1][l]);
+        }
+        (self.load(&pairs), self.load(&pairs[Self::LANES..]))
+    }
+    /// Every second lane of `a`, then of `b`: the first of each pair.
+    #[inline(always)]
+    fn firsts(self, a: Self::F, b: Self::F) -> Self::F {
+        let (mut pairs, mut firsts) = ([0.0f32; 2 * MAX_LANES], [0.0f32; MAX_LANES]);
+        self.store(&mut pairs, a);
+        self.store(&mut pairs[Self::LANES..], b);
+        for l in 0..Self::LANES {
+            firsts[l] = pairs[2 * l];
+        }
+        self.load(&firsts)
+    }
+
     /// a·b + c: one rounding where the processor fuses, two on the scalar token.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// The smaller; `b` when either is NaN.

@@ -159,6 +159,23 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn zip(self, a: F32x8, b: F32x8) -> (F32x8, F32x8) {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(a.0, b.0), _mm256_unpackhi_ps(a.0, b.0)); // of each half
+            (F32x8(_mm256_permute2f128_ps::<0x20>(low, high)), F32x8(_mm256_permute2f128_ps::<0x31>(low, high)))
+        }
+    }
+    #[inline(always)]
+    fn firsts(self, a: F32x8, b: F32x8) -> F32x8 {
+        // SAFETY: the token proves the instructions.
+        F32x8(unsafe {
+            let halves = _mm256_shuffle_ps::<0x88>(a.0, b.0); // a0 a2 b0 b2, a4 a6 b4 b6
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(_mm256_castps_pd(halves)))
+        })
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: F32x8, b: F32x8, c: F32x8) -> F32x8 {
         // SAFETY: the token proves the instructions.
         F32x8(unsafe { _mm256_fmadd_ps(a.0, b.0, c.0) })

@@ -176,6 +176,24 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn zip(self, a: F32x16, b: F32x16) -> (F32x16, F32x16) {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+            (F32x16(_mm512_permutex2var_ps(a.0, low, b.0)), F32x16(_mm512_permutex2var_ps(a.0, high, b.0)))
+        }
+    }
+    #[inline(always)]
+    fn firsts(self, a: F32x16, b: F32x16) -> F32x16 {
+        // SAFETY: the token proves the instructions.
+        F32x16(unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            _mm512_permutex2var_ps(a.0, even, b.0)
+        })
+    }
+
+    #[inline(always)]
     fn mul_add(self, a: F32x16, b: F32x16, c: F32x16) -> F32x16 {
         // SAFETY: the token proves the instructions.
         F32x16(unsafe { _mm512_fmadd_ps(a.0, b.0, c.0) })
