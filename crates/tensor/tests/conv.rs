@@ -217,12 +217,22 @@ fn sizes_at_the_edges_of_tiles_vectors_and_blocks_are_within_the_bound() {
         (2, [1, 32], [28, 28]), // one channel
         (2, [40, 1], [9, 33]),  // one output
         (5, [1, 1], [3, 40]),   // both
+        (1, [24, 48], [9, 28]), // no row fills its vectors, but the channels do
+        (17, [16, 17], [7, 7]), // two rows in a tile; pointwise, all pixels of an image in one row
     ] {
         let case = Case { options: padded, ..plain(images, channels, size, [3, 3]) };
         on_every_isa(&case, 1);
         let halved = Conv2dOptions { stride: [2, 2], ..padded };
         on_every_isa(&Case { options: halved, kernel: [4, 4], ..case.clone() }, 2);
         on_every_isa(&Case { options: Conv2dOptions::default(), kernel: [1, 1], ..case }, 3);
+    }
+}
+
+#[test]
+fn tiles_of_every_height_are_within_the_bound() {
+    for width in 1..=29 {
+        let options = Conv2dOptions { padding: [(1, 0), (0, 1)], ..Conv2dOptions::default() };
+        on_every_isa(&Case { options, ..plain(1, [3, 32], [3, width], [2, 2]) }, width % 8);
     }
 }
 

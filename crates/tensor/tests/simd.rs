@@ -83,3 +83,32 @@ fn signs_and_rounding_are_those_of_the_standard_library() {
     agree(Abs, |a, _| a.abs());
     agree(Negated, |a, _| -a);
 }
+
+/// Two vectors into the lanes of two, and back.
+struct Pairs;
+
+impl Kernel for Pairs {
+    type Out = ([f32; 2 * MAX_LANES], [f32; MAX_LANES]);
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> Self::Out {
+        let (mut pairs, mut firsts) = ([0.0; 2 * MAX_LANES], [0.0; MAX_LANES]);
+        let count: [f32; 2 * MAX_LANES] = std::array::from_fn(|i| i as f32);
+        let (a, b) = (s.load(&count), s.load(&count[MAX_LANES..]));
+        let (low, high) = s.zip(a, b);
+        s.store(&mut pairs, low);
+        s.store(&mut pairs[S::LANES..], high);
+        s.store(&mut firsts, s.firsts(low, high));
+        (pairs, firsts)
+    }
+}
+
+#[test]
+fn vectors_are_zipped_lane_by_lane_and_taken_apart_again() {
+    for isa in Isa::available() {
+        let (pairs, firsts) = isa.dispatch(Pairs);
+        for l in 0..isa.lanes() {
+            assert_eq!(pairs[2 * l..][..2], [l as f32, (MAX_LANES + l) as f32], "{isa:?}");
+            assert_eq!(firsts[l], l as f32, "{isa:?}");
+        }
+    }
+}
