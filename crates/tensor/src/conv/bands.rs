@@ -120,8 +120,7 @@ impl<S: Simd> Job<'_, S> {
             let band = band.as_ref().expect("made above");
             // With images in one piece, the next one is likely to be copied next.
             let at = |n: usize| (n * groups + group) * image;
-            let next =
-                if self.cut.whole() { x.get(at(n + 1)..at(n + 1) + image).unwrap_or(&[]) } else { &[] };
+            let next = if self.cut.whole() { x.get(at(n + 1)..at(n + 1) + image).unwrap_or(&[]) } else { &[] };
             let panels = self.views.iter().zip(&band.parts);
             let panels: usize = panels.map(|(view, part)| k_blocks(view.k).count() * part.outputs.count()).sum();
             let ask = Ask { image: next, share: next.len().div_ceil(panels.max(1)).next_multiple_of(LINE), at: 0 };

@@ -7,8 +7,8 @@ use crate::gemm::{Panels, TileShape, k_blocks};
 use crate::list::List;
 use std::ops::Range;
 
-/// Floats of the padded copy at most: 384 KiB of the second-level cache.
-pub(super) const COPY: usize = 96 << 10;
+/// Floats of the padded copy at most: 256 KiB, which are as many pages as a processor keeps addresses of beside others.
+pub(super) const COPY: usize = 64 << 10;
 /// Outputs of a row in a band, where a single row is too long.
 const RUN: usize = 1024;
 /// Rows of a tile from which its additions hide each other's latency.
@@ -37,8 +37,11 @@ impl Lanes {
         let (mut of_pixels, mut of_channels) = (0, 0);
         for (y, x) in phases[0].iter().flat_map(|y| phases[1].iter().map(move |x| (y, x))) {
             let (k, [height, width]) = (channels * y.axis.taps * x.axis.taps, [y.axis.out, x.axis.out]);
-            // A product packs the pixels, which channels take as they lie.
+            // A product packs the pixels, which channels take as they lie, unless a tile meets too many pages of memory.
             let one_tap = phases.iter().all(|phases| phases.len() == 1) && k == channels;
+            if one_tap && k * height * width > COPY {
+                return Lanes::Pixels;
+            }
             let lanes: usize = panels([height, width], 0, shape).iter().map(|p| shape.panel_width(p.cols)).sum();
             // Few rows wait for their own additions.
             of_pixels += k * lanes * (rows.max(LEAST_SUMS) + if one_tap { PACK_COST } else { 0 });
