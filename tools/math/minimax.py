@@ -8,6 +8,7 @@ Needs mpmath. Prints coefficients from the highest degree down, as Horner's sche
 """
 
 import itertools
+import math
 import struct
 from mpmath import mp, mpf, atanh, erf, erfc, exp, expm1, log, log1p, sqrt, sin, cos, pi, matrix, lu_solve
 
@@ -19,7 +20,10 @@ def f32(x):
 
 
 def value(c, t):
-    return sum(a * t**k for k, a in enumerate(c))
+    y = 0
+    for a in reversed(c):
+        y = y * t + a
+    return y
 
 
 def remez(g, w, a, b, degree):
@@ -61,22 +65,16 @@ def moved(c, steps):
 
 
 def polish(c, g, w, a, b):
-    """Moves coefficients, one or two at a time, by one or two units in the last place while the largest error falls: where
-    they are rounded to f32 apart from each other, their errors add up to more than they must."""
     nodes = [a + (b - a) * (1 - cos(pi * (i + mpf(1) / 2) / 150)) / 2 for i in range(150)]
     rows = [(float(t), float(g(t)), float(w(t))) for t in nodes]
+    return polish_with(c, lambda c: max(abs((value(c, t) - y) * v) for t, y, v in rows))[1]
+
+
+def polish_with(c, worst):
+    """Moves coefficients, one or two at a time, by one or two units in the last place while the largest error falls: where
+    they are rounded to f32 apart from each other, their errors add up to more than they must."""
     moves = [(i, d) for i in range(len(c)) for d in (-2, -1, 1, 2)]
     moves = [[m] for m in moves] + [list(p) for p in itertools.combinations(moves, 2) if p[0][0] != p[1][0]]
-
-    def worst(c):
-        top = 0.0
-        for t, y, v in rows:
-            p = 0.0
-            for x in reversed(c):
-                p = p * t + x
-            top = max(top, abs((p - y) * v))
-        return top
-
     c = [float(x) for x in c]
     best, improved = worst(c), True
     while improved:
@@ -88,7 +86,7 @@ def polish(c, g, w, a, b):
             error = worst(other)
             if error < best * 0.999:
                 best, c, improved = error, other, True
-    return [mpf(x) for x in c]
+    return best, [mpf(x) for x in c]
 
 
 def fit(name, g, w, a, b, degree, polished=False):
@@ -103,10 +101,48 @@ def fit(name, g, w, a, b, degree, polished=False):
         print(f"    {float(x):.9e}")
 
 
+def fit_quotient(name, x, y, slope, degree):
+    """p / (slope t p + q) with p and q of one degree, q(0) = 1, and the smallest largest relative error at the nodes x: least squares
+    whose weights grow where the error is large (Lawson), of p - y (slope t p + q) over the denominator of the round before."""
+    weight, below = [mpf(1)] * len(x), [mpf(1)] * len(x)
+    best, n = None, degree + 1
+    for _ in range(40):
+        system, right = matrix(2 * n - 1, 2 * n - 1), matrix(2 * n - 1, 1)
+        for t, g, v, d in zip(x, y, weight, below):
+            row = [t**j * (1 - g * slope * t) / (g * d) for j in range(n)] + [-(t**j) / d for j in range(1, n)]
+            for i, a in enumerate(row):
+                right[i] += v * a / d
+                for j, b in enumerate(row):
+                    system[i, j] += v * a * b
+        c = list(lu_solve(system, right))
+        c.insert(n, mpf(1))
+        below = [slope * t * value(c[:n], t) + value(c[n:], t) for t in x]
+        error = [abs(value(c[:n], t) / d / g - 1) for t, g, d in zip(x, y, below)]
+        if best is None or max(error) < best[0]:
+            best = max(error), c
+        weight = [v * e for v, e in zip(weight, error)]
+        weight = [v / sum(weight) * len(x) for v in weight]
+    rows = [(float(t), float(g)) for t, g in zip(x, y)]
+
+    def worst(c):
+        top = 0.0
+        for t, g in rows:
+            p = value(c[:n], t)
+            top = max(top, abs(p / (float(slope) * t * p + value(c[n:], t)) / g - 1))
+        return top
+
+    error, c = polish_with([f32(a) for a in best[1]], worst)
+    print(f"{name}: degree {degree}, error 2^{math.log2(error):.1f}, the denominator below the numerator")
+    for a in [*reversed(c[:n]), *reversed(c[n:])]:
+        print(f"    {float(a):.9e}")
+
+
 half_ln2 = log(2) / 2 * mpf("1.001")
+# exp(r) = 1 + r + r^2 p(r)
+fit("exp", lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / exp(r), -half_ln2, half_ln2, 4, polished=True)
 # exp(r) - 1 = r + r^2 p(r)
 for degree in (4, 5):
-    fit("exp", lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / expm1(r), -half_ln2, half_ln2, degree)
+    fit("expm1", lambda r: (expm1(r) - r) / r**2, lambda r: r**2 / expm1(r), -half_ln2, half_ln2, degree)
 # ln(1 + f) = f - f^2 / 2 + f^3 p(f)
 for degree in (7, 8):
     fit(
@@ -136,16 +172,12 @@ fit(
 )
 # erf x = x + x p(x^2), |x| <= 1; t = x^2
 fit("erf", lambda t: erf(sqrt(t)) / sqrt(t) - 1, lambda t: sqrt(t) / erf(sqrt(t)), "1e-9", 1, 6)
-# Q(a) = exp(a^2 / 2) Phi(-a) = p(q) / (a + k), q = (a - k) / (a + k), k = 1.5, a <= 14.3; so a = k (1 + q) / (1 - q)
-k, farthest = mpf("1.5"), mpf("14.3")
-
-
-def tail(q):
-    a = k * (1 + q) / (1 - q)
-    return (a + k) * exp(a**2 / 2) * erfc(a / sqrt(mpf(2))) / 2
-
-
-fit("Q", tail, lambda q: 1 / tail(q), -1, (farthest - k) / (farthest + k), 11, polished=True)
+# Q(a) = exp(a^2 / 2) Phi(-a) = p(a) / (sqrt(2 pi) a p(a) + q(a)), a <= 14.36, on nodes that crowd where Q bends
+k, farthest = mpf("1.5"), mpf("14.36")
+end = (farthest - k) / (farthest + k)
+nodes = [-1 + (end + 1) * (1 - cos(pi * (i + mpf(1) / 2) / 100)) / 2 for i in range(100)]
+nodes = [k * (1 + t) / (1 - t) for t in nodes]
+fit_quotient("Q", nodes, [exp(a**2 / 2) * erfc(a / sqrt(mpf(2))) / 2 for a in nodes], f32(sqrt(tau)), 4)
 mp.dps = 100
 print(f"2 / pi: {int(2 / pi * mpf(2) ** 256):#066x} / 2^256")
 for name, x in (("pi / 2", pi / 2), ("1 / 3", mpf(1) / 3), ("1 / sqrt(2 pi)", 1 / sqrt(tau))):

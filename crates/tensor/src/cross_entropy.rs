@@ -3,13 +3,14 @@
 //! Forward reads each row of logits once and keeps two numbers of it, ln Σ eˣ as the sum of two f32. Backward computes the
 //! probabilities from these and the logits, straight into the gradient.
 
+use crate::ceiling::fill_caches;
 use crate::counted;
 use crate::ids::{Ids, place};
 use crate::list::List;
 use crate::parallel::for_each_chunk;
 use crate::reduce::logsumexp::{LogSum, LogSumExp};
 use crate::reduce::reduce_into;
-use crate::simd::{Isa, Kernel, Lanes, Simd, map_lanes};
+use crate::simd::{Isa, Kernel, Lanes, Simd, map_lanes, stream_lanes};
 use crate::tensor::Tensor;
 
 /// Classes, one for each row of logits, and how they are taken.
@@ -155,6 +156,7 @@ impl Kernel for Backward<'_> {
         let Backward { loss, classes, x, high, low, scale, out } = self;
         let rows = 4096usize.div_ceil(classes); // of a task: at least 16 KiB
         let work = 4 * x.len();
+        let stream = fill_caches(2 * size_of::<f32>() * x.len());
         for_each_chunk(out, rows * classes, work, |i, part| {
             for (row, out) in (i * rows..).zip(part.chunks_exact_mut(classes)) {
                 let id = loss.ids.as_slice()[row];
@@ -164,7 +166,11 @@ impl Kernel for Backward<'_> {
                 }
                 let share = scale[row] * (loss.smoothing / classes as f32);
                 let f = Softmax { high: high[row], low: low[row], scale: scale[row], share };
-                map_lanes(s, &f, [&x[row * classes..][..classes]], out);
+                let x = &x[row * classes..][..classes];
+                match stream {
+                    true => stream_lanes(s, &f, [x], out),
+                    false => map_lanes(s, &f, [x], out),
+                }
                 out[id as usize] -= scale[row] * (1.0 - loss.smoothing);
             }
         });
@@ -182,7 +188,7 @@ struct Softmax {
 impl Lanes<1> for Softmax {
     #[inline(always)]
     fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> S::F {
-        let softmax = crate::simd::math::exp(s, (x - s.splat(self.high)) - s.splat(self.low));
+        let softmax = crate::simd::math::exp_below_89(s, (x - s.splat(self.high)) - s.splat(self.low));
         s.mul_add(softmax, s.splat(self.scale), -s.splat(self.share))
     }
 }

@@ -1,5 +1,6 @@
 //! Kernels that need a whole row at once: softmax and its kin.
 
+use crate::gemm::prefetch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Isa, Kernel, Simd, math};
 use crate::tensor::Tensor;
@@ -106,13 +107,16 @@ impl Rows<1> for Softmax {
         let max = chunks.remainder().iter().fold(s.max_lane(top), |a, &b| if b > a { b } else { a });
         // 2. the exponentials and their sum; a row of −∞ alone has no maximum to take away and gives NaN, as in PyTorch
         let shift = s.splat(max);
-        let body = x.len() - x.len() % S::LANES;
+        let (len, body) = (x.len(), x.len() - x.len() % S::LANES);
         let block = 32 * S::LANES; // no lane adds more than 32 numbers in a row; the blocks are added in f64
         let mut total = 0.0f64;
         for (x, out) in x[..body].chunks(block).zip(out[..body].chunks_mut(block)) {
             let mut sum = s.splat(0.0);
             for (v, o) in x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
-                let e = math::exp(s, s.load(v) - shift);
+                // the next row, so that memory isn't idle while this one is computed
+                prefetch(v.as_ptr().wrapping_add(len));
+                prefetch(o.as_ptr().wrapping_add(len));
+                let e = math::exp_below_89(s, s.load(v) - shift);
                 s.store(o, e);
                 sum = sum + e;
             }
@@ -120,7 +124,7 @@ impl Rows<1> for Softmax {
         }
         if body < x.len() {
             let tail = &mut out[body..];
-            s.store_part(tail, math::exp(s, s.load_part(&x[body..]) - shift));
+            s.store_part(tail, math::exp_below_89(s, s.load_part(&x[body..]) - shift));
             total = tail.iter().fold(total, |a, &b| a + f64::from(b));
         }
         // 3. one division a row, one multiplication an element

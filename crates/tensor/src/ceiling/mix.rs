@@ -35,11 +35,13 @@ impl Mix {
     pub const READ: Mix = Mix { reads: 1, writes: 0 };
     /// A copy, and any function of one array.
     pub const COPY: Mix = Mix { reads: 1, writes: 1 };
+    /// A step of Adam: parameters and two moments in place, and a gradient.
+    pub const STEP: Mix = Mix { reads: 4, writes: 3 };
     /// Writing alone: a fill.
     pub const WRITE: Mix = Mix { reads: 0, writes: 1 };
     /// The mixes that are measured, from reading to writing.
-    pub const ALL: [Mix; 5] =
-        [Mix::READ, Mix { reads: 3, writes: 1 }, Mix { reads: 2, writes: 1 }, Mix::COPY, Mix::WRITE];
+    pub const ALL: [Mix; 6] =
+        [Mix::READ, Mix { reads: 3, writes: 1 }, Mix { reads: 2, writes: 1 }, Mix::STEP, Mix::COPY, Mix::WRITE];
 
     /// The name, such as `2:1`.
     ///
@@ -55,9 +57,9 @@ impl Mix {
     ///
     /// ```
     /// use glassbox_tensor::ceiling::{Mix, Traffic};
-    /// // four streams read and three written, as a step of Adam's: one part 2:1 (2 read, 1 written) and two parts 1:1
-    /// let parts = Mix::parts(Traffic { read: 4, written: 3 });
-    /// assert_eq!(parts, [(Mix { reads: 2, writes: 1 }, 3.0), (Mix::COPY, 4.0)]);
+    /// // three streams read and two written: a fifth of the bytes 2:1 (2 read, 1 written), and the rest 4:3
+    /// let parts = Mix::parts(Traffic { read: 6, written: 4 });
+    /// assert_eq!(parts, [(Mix { reads: 2, writes: 1 }, 3.0), (Mix::STEP, 7.0)]);
     /// assert_eq!(Mix::parts(Traffic { read: 6, written: 6 }), [(Mix::COPY, 12.0)]);
     /// assert!(Mix::parts(Traffic::default()).is_empty());
     /// ```

@@ -78,25 +78,46 @@ unsafe fn sweep<S: Simd, const R: usize, const STREAM: bool>(
     }
 }
 
-/// x ← x + seed in place, `passes` times: a stream read and the same one written.
-pub(super) struct Update<'a> {
-    pub x: &'a mut [f32],
+/// x ← x + seed + ins[0] + … + ins[R − 1] in place for each of W arrays, `passes` times: R + W streams read and W of these written.
+pub(super) struct Update<'a, const R: usize, const W: usize> {
+    pub ins: [&'a [f32]; R],
+    pub xs: [&'a mut [f32]; W],
     pub passes: usize,
 }
 
-impl Kernel for Update<'_> {
+impl<const R: usize, const W: usize> Kernel for Update<'_, R, W> {
     type Out = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let n = self.x.len();
-        assert!(n.is_multiple_of(STEP), "lengths are checked where they are made");
-        for pass in 0..self.passes {
+        let Update { ins, mut xs, passes } = self;
+        let n = xs[0].len();
+        let lengths = || ins.iter().map(|x| x.len()).chain(xs.iter().map(|x| x.len()));
+        assert!(n.is_multiple_of(STEP) && lengths().all(|len| len == n), "lengths are checked where they are made");
+        for pass in 0..passes {
             let seed = s.splat(black_box(pass as f32));
-            let x = black_box(self.x.as_mut_ptr());
-            // SAFETY: n floats can be read and written at x, and n is a multiple of STEP.
-            unsafe { sweep::<S, 1, false>(s, [x.cast_const()], x, n, seed) };
+            let mut to = [std::ptr::null_mut(); W];
+            for (to, x) in to.iter_mut().zip(&mut xs) {
+                *to = black_box(x.as_mut_ptr());
+            }
+            let mut from = [std::ptr::null(); R];
+            for (from, x) in from.iter_mut().zip(&ins) {
+                *from = black_box(x.as_ptr());
+            }
+            for at in (0..n).step_by(S::LANES) {
+                // SAFETY: n floats can be read at each of `from` and `to`, and written at the latter, checked above; LANES divides
+                // STEP, which divides n.
+                unsafe {
+                    let mut y = seed;
+                    for x in from {
+                        y = y + s.load_ptr(x.add(at));
+                    }
+                    for x in to {
+                        s.store_ptr(x.add(at), y + s.load_ptr(x.add(at)));
+                    }
+                }
+            }
         }
-        black_box(&*self.x);
+        black_box(&xs);
     }
 }
 
@@ -162,9 +183,12 @@ mod tests {
                 let y = written(&|out| isa.dispatch(Write { ins: [x, x, x], out, passes, streaming }));
                 assert!(y.iter().enumerate().all(|(i, &y)| y == 3.0 * i as f32 + 1.0), "{}", isa.name());
             }
-            let mut y = x.to_vec();
-            isa.dispatch(Update { x: &mut y, passes: 3 }); // 0 + 1 + 2
+            let (mut y, mut z) = (x.to_vec(), vec![1.0; n]);
+            isa.dispatch(Update { ins: [], xs: [&mut y], passes: 3 }); // 0 + 1 + 2
             assert!(y.iter().enumerate().all(|(i, &y)| y == i as f32 + 3.0), "{}", isa.name());
+            isa.dispatch(Update { ins: [x], xs: [&mut y, &mut z], passes: 2 }); // 0 + 1 and twice x
+            assert!(y.iter().enumerate().all(|(i, &y)| y == 3.0 * i as f32 + 4.0), "{}", isa.name());
+            assert!(z.iter().enumerate().all(|(i, &z)| z == 2.0 * i as f32 + 2.0), "{}", isa.name());
             assert_eq!(isa.dispatch(Read { x, passes: 2 }), (n * (n - 1)) as f32, "{}", isa.name());
         }
     }

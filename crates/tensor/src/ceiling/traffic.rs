@@ -60,7 +60,8 @@ impl Stores {
             (_, 0) => &[Stores::None],
             (0, _) => &[Stores::Plain, Stores::Streaming, Stores::Library],
             (1, _) => &[Stores::Plain, Stores::Streaming, Stores::InPlace, Stores::Library],
-            _ => &[Stores::Plain, Stores::Streaming],
+            (_, 1) => &[Stores::Plain, Stores::Streaming, Stores::InPlace],
+            _ => &[Stores::InPlace],
         }
     }
 }
@@ -96,21 +97,21 @@ pub fn rate(mix: Mix, set: usize) -> Rate {
 /// One thread's part of the arrays.
 struct Part<'a> {
     ins: Vec<&'a [f32]>,
-    out: Option<&'a mut [f32]>,
+    outs: Vec<&'a mut [f32]>,
 }
 
 fn bytes_per_second(mix: Mix, stores: Stores, set: usize) -> f64 {
     let threads = rayon::current_num_threads();
-    let reads = if stores == Stores::InPlace { 0 } else { usize::from(mix.reads) };
-    let arrays = reads + usize::from(mix.writes);
-    let part = (set / size_of::<f32>() / arrays / threads / STEP).max(1) * STEP;
+    let writes = usize::from(mix.writes);
+    let reads = usize::from(mix.reads) - if stores == Stores::InPlace { writes } else { 0 };
+    let part = (set / size_of::<f32>() / (reads + writes) / threads / STEP).max(1) * STEP;
     let ins: Vec<Tensor> = (0..reads).map(|_| Tensor::ones([part * threads])).collect();
-    let mut out = Tensor::zeros([part * threads * usize::from(mix.writes)]);
-    let mut outs = out.make_mut().chunks_exact_mut(part);
+    let mut outs: Vec<Tensor> = (0..writes).map(|_| Tensor::zeros([part * threads])).collect();
+    let mut pieces: Vec<_> = outs.iter_mut().map(|out| out.make_mut().chunks_exact_mut(part)).collect();
     let parts: Vec<Mutex<Part<'_>>> = (0..threads)
         .map(|i| {
             let ins = ins.iter().map(|x| &x.as_slice().expect("contiguous")[i * part..(i + 1) * part]).collect();
-            Mutex::new(Part { ins, out: outs.next() })
+            Mutex::new(Part { ins, outs: pieces.iter_mut().filter_map(Iterator::next).collect() })
         })
         .collect();
     let isa = *Isa::available().last().expect("scalar is always available");
@@ -132,17 +133,20 @@ fn bytes_per_second(mix: Mix, stores: Stores, set: usize) -> f64 {
 
 fn sweep(isa: Isa, mix: Mix, stores: Stores, part: &mut Part<'_>, passes: usize) {
     let streaming = stores == Stores::Streaming;
-    match (stores, &part.ins[..], &mut part.out) {
+    match (stores, &part.ins[..], &mut part.outs[..]) {
         (Stores::None, [x, ..], _) => _ = black_box(isa.dispatch(Read { x, passes })),
-        (Stores::InPlace, _, Some(x)) => isa.dispatch(Update { x, passes }),
-        (Stores::Library, [], Some(out)) => (0..passes).for_each(|i| black_box(&mut **out).fill(black_box(i as f32))),
-        (Stores::Library, [x, ..], Some(out)) => {
+        (Stores::InPlace, [], [x]) => isa.dispatch(Update { ins: [], xs: [x], passes }),
+        (Stores::InPlace, &[a], [x]) => isa.dispatch(Update { ins: [a], xs: [x], passes }),
+        (Stores::InPlace, &[a, b], [x]) => isa.dispatch(Update { ins: [a, b], xs: [x], passes }),
+        (Stores::InPlace, &[a], [x, y, z]) => isa.dispatch(Update { ins: [a], xs: [x, y, z], passes }),
+        (Stores::Library, [], [out]) => (0..passes).for_each(|i| black_box(&mut **out).fill(black_box(i as f32))),
+        (Stores::Library, [x, ..], [out]) => {
             (0..passes).for_each(|_| black_box(&mut **out).copy_from_slice(black_box(x)))
         }
-        (_, [], Some(out)) => isa.dispatch(Write { ins: [], out, passes, streaming }),
-        (_, &[a], Some(out)) => isa.dispatch(Write { ins: [a], out, passes, streaming }),
-        (_, &[a, b], Some(out)) => isa.dispatch(Write { ins: [a, b], out, passes, streaming }),
-        (_, &[a, b, c], Some(out)) => isa.dispatch(Write { ins: [a, b, c], out, passes, streaming }),
+        (_, [], [out]) => isa.dispatch(Write { ins: [], out, passes, streaming }),
+        (_, &[a], [out]) => isa.dispatch(Write { ins: [a], out, passes, streaming }),
+        (_, &[a, b], [out]) => isa.dispatch(Write { ins: [a, b], out, passes, streaming }),
+        (_, &[a, b, c], [out]) => isa.dispatch(Write { ins: [a, b, c], out, passes, streaming }),
         _ => unreachable!("{mix:?} with stores {stores:?} is none of the mixes that are measured"),
     }
 }

@@ -8,7 +8,7 @@
 
 use crate::simd::{
     Simd,
-    math::{TWICE, ln_1p_rounding, ln_rounding, sin_cos_turns_rounding},
+    math::{TWICE, ln_1p_rounding, ln_inside, sin_cos_turns_rounding},
 };
 
 /// 2⁻²⁴, 2⁻³¹ and 2⁻³².
@@ -65,7 +65,7 @@ impl Distribution for Normal {
 
 #[inline(always)]
 fn normal_point<S: Simd>(s: S, u: S::I, t: S::I) -> [S::F; 2] {
-    let r = s.sqrt(s.splat(-2.0) * ln_rounding::<S, TWICE>(s, positive(s, u)));
+    let r = s.sqrt(s.splat(-2.0) * ln_inside::<S, TWICE>(s, positive(s, u)));
     let (sin, cos) = sin_cos_turns_rounding::<S, TWICE>(s, s.to_float(t) * s.splat(POW_32));
     [r * cos, r * sin]
 }
@@ -86,7 +86,7 @@ impl Distribution for Gumbel {
 fn gumbel<S: Simd>(s: S, word: S::I) -> S::F {
     // v = 1 would give −∞; the largest f32 below 1 gives −2.81, and below that lies 2⁻²⁴ of all numbers.
     let v = s.min(positive(s, word), s.splat(1.0 - POW_24));
-    -ln_rounding::<S, TWICE>(s, -ln_1p_rounding::<S, TWICE>(s, -v))
+    -ln_inside::<S, TWICE>(s, -ln_1p_rounding::<S, TWICE>(s, -v))
 }
 
 /// ±ln((1 − t) / t) with t, the share of the numbers beyond it on its side, uniform on (0, ½], and the sign from the last
@@ -104,6 +104,6 @@ impl Distribution for Logistic {
 #[inline(always)]
 fn logistic<S: Simd>(s: S, word: S::I) -> S::F {
     let t = s.splat(0.5) * positive(s, word);
-    let magnitude = ln_rounding::<S, TWICE>(s, (s.splat(1.0) - t) / t);
+    let magnitude = ln_inside::<S, TWICE>(s, (s.splat(1.0) - t) / t);
     s.copysign(magnitude, s.float_of_bits(s.i_shl::<31>(word)))
 }

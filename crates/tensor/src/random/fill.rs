@@ -7,6 +7,8 @@ use crate::simd::{Isa, Kernel, Simd};
 
 /// Lanes of a tile: the widest vector of any instruction set.
 const LANES: usize = 16;
+/// The number of each lane.
+const LANE: [f32; LANES] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 /// Positions of a tile: four words of each lane.
 const TILE: usize = 4 * LANES;
 /// Positions of one task: 64 KiB of output, some 10 µs of work.
@@ -90,23 +92,16 @@ impl<D: Distribution> Kernel for Fill<'_, D> {
         let mut tile = [0.0; TILE];
         for (i, out) in self.out.chunks_mut(TILE).enumerate() {
             let counter = (self.first / 4 + i * LANES) as u64;
-            // A tile's counters differ in their lowest four bits alone, so nothing carries.
-            let low = std::array::from_fn(|lane| counter as u32 | lane as u32);
-            let words = philox([low, [(counter >> 32) as u32; LANES], [0; LANES], [NUMBERS; LANES]], self.key.words());
             for lane in (0..LANES).step_by(S::LANES) {
-                let [a, b, c, d] = &words;
-                let [a, b, c, d] = [load(s, &a[lane..]), load(s, &b[lane..]), load(s, &c[lane..]), load(s, &d[lane..])];
-                for (w, x) in self.distribution.numbers(s, [a, b, c, d]).into_iter().enumerate() {
+                // A tile's counters differ in their lowest four bits alone, so nothing carries.
+                let low = s.i_add(s.i_splat(counter as i32), s.to_int(s.load(&LANE[lane..])));
+                let high = s.i_splat((counter >> 32) as i32);
+                let words = philox(s, [low, high, s.i_splat(0), s.i_splat(NUMBERS as i32)], self.key.words());
+                for (w, x) in self.distribution.numbers(s, words).into_iter().enumerate() {
                     s.store(&mut tile[w * LANES + lane..], x);
                 }
             }
             out.copy_from_slice(&tile[..out.len()]);
         }
     }
-}
-
-/// A vector of words.
-#[inline(always)]
-fn load<S: Simd>(s: S, words: &[u32]) -> S::I {
-    s.bits(s.load(bytemuck::cast_slice(words)))
 }

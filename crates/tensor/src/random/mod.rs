@@ -233,7 +233,8 @@ impl Key {
     /// One Philox block.
     #[inline]
     fn block(self, index: u64, attempt: u32, purpose: u32) -> [u32; 4] {
-        philox([[index as u32], [(index >> 32) as u32], [attempt], [purpose]], self.words()).map(|[word]| word)
+        let counter = [index as u32, (index >> 32) as u32, attempt, purpose];
+        philox(Scalar, counter.map(|word| word as i32), self.words()).map(|word| word as u32)
     }
 
     /// The key as Philox takes it.

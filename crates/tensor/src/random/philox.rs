@@ -4,32 +4,30 @@
 //! two multiplications each, where seven already pass every test of BigCrush (Salmon, Moraes, Dror and Shaw, *Parallel
 //! Random Numbers: As Easy as 1, 2, 3*, SC 2011).
 
+use crate::simd::Simd;
+
 /// The multipliers of a round, from the authors' search for those that mix best.
 const M: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What each round adds to the key: the fractions of the golden ratio and of √3, so that no two rounds are alike.
 const W: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
-/// `L` blocks of random bits from `L` counters under one key: word `w` of block `l` is `[w][l]`.
+/// `LANES` blocks of random bits from as many counters under one key: lane l of the vector w is word w of block l.
 ///
 /// ```text
 /// ten times:  (h₀, l₀) = c₀ · M₀,  (h₁, l₁) = c₂ · M₁        high and low half of the 64-bit product
 ///             (c₀, c₁, c₂, c₃) = (h₁ ⊕ c₁ ⊕ k₀, l₁, h₀ ⊕ c₃ ⊕ k₁, l₀)
 ///             (k₀, k₁) += (W₀, W₁)
 /// ```
-///
-/// The lanes are plain arrays: inlined into a function with an instruction set's features, these loops become vectors.
 #[inline(always)]
-pub(super) fn philox<const L: usize>(counter: [[u32; L]; 4], key: [u32; 2]) -> [[u32; L]; 4] {
+pub(super) fn philox<S: Simd>(s: S, counter: [S::I; 4], key: [u32; 2]) -> [S::I; 4] {
     let [mut c0, mut c1, mut c2, mut c3] = counter;
     let [mut k0, mut k1] = key;
+    let [m0, m1] = [s.i_splat(M[0] as i32), s.i_splat(M[1] as i32)];
     for _ in 0..10 {
-        for l in 0..L {
-            let (p0, p1) = (u64::from(c0[l]) * u64::from(M[0]), u64::from(c2[l]) * u64::from(M[1]));
-            c0[l] = (p1 >> 32) as u32 ^ c1[l] ^ k0;
-            c1[l] = p1 as u32;
-            c2[l] = (p0 >> 32) as u32 ^ c3[l] ^ k1;
-            c3[l] = p0 as u32;
-        }
+        let ([l0, h0], [l1, h1]) = (s.i_mul_wide(c0, m0), s.i_mul_wide(c2, m1));
+        c0 = s.i_xor(s.i_xor(h1, c1), s.i_splat(k0 as i32));
+        c2 = s.i_xor(s.i_xor(h0, c3), s.i_splat(k1 as i32));
+        (c1, c3) = (l1, l0);
         k0 = k0.wrapping_add(W[0]);
         k1 = k1.wrapping_add(W[1]);
     }
@@ -39,6 +37,7 @@ pub(super) fn philox<const L: usize>(counter: [[u32; L]; 4], key: [u32; 2]) -> [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{Isa, Kernel, MAX_LANES};
 
     /// Counter, key and output of the three lines `philox4x32 10` in `tests/kat_vectors` of Random123, the authors' own
     /// library: zeros, ones, and the digits of π.
@@ -52,22 +51,47 @@ mod tests {
         ),
     ];
 
-    #[test]
-    fn the_published_test_vectors_hold() {
-        for (counter, key, words) in KNOWN {
-            assert_eq!(philox(counter.map(|c| [c]), key), words.map(|w| [w]));
+    /// The words of blocks whose counters are `counters`, word by word.
+    struct Blocks<'a>(&'a [[u32; 4]], [u32; 2]);
+
+    impl Kernel for Blocks<'_> {
+        type Out = Vec<[u32; 4]>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<[u32; 4]> {
+            let mut out = vec![[0; 4]; self.0.len()];
+            for (counters, out) in self.0.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
+                let mut words = [s.i_splat(0); 4];
+                let mut lanes = [0.0; MAX_LANES];
+                for w in 0..4 {
+                    for (lane, counter) in lanes.iter_mut().zip(counters) {
+                        *lane = f32::from_bits(counter[w]);
+                    }
+                    words[w] = s.bits(s.load(&lanes));
+                }
+                let words = philox(s, words, self.1);
+                for w in 0..4 {
+                    s.store(&mut lanes, s.float_of_bits(words[w]));
+                    for (lane, out) in lanes.iter().zip(&mut *out) {
+                        out[w] = lane.to_bits();
+                    }
+                }
+            }
+            out
         }
     }
 
     #[test]
-    fn lanes_do_not_touch_each_other() {
-        let (counter, key, words) = KNOWN[2];
-        let mut lanes = [[7u32; 16]; 4];
-        for w in 0..4 {
-            lanes[w][11] = counter[w];
+    fn the_published_test_vectors_hold_in_every_lane() {
+        for isa in Isa::available() {
+            for (counter, key, words) in KNOWN {
+                for lane in 0..MAX_LANES {
+                    let mut counters = [[7; 4]; MAX_LANES];
+                    counters[lane] = counter;
+                    let out = isa.dispatch(Blocks(&counters, key));
+                    assert_eq!(out[lane], words, "{}", isa.name());
+                    assert!((0..MAX_LANES).all(|other| other == lane || out[other] == out[(lane + 1) % MAX_LANES]));
+                }
+            }
         }
-        let out = philox(lanes, key);
-        assert_eq!([out[0][11], out[1][11], out[2][11], out[3][11]], words);
-        assert_eq!(out[0][0], out[0][15]);
     }
 }

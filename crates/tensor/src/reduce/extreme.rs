@@ -1,7 +1,7 @@
 //! The largest and the smallest element.
 
 use super::{COLUMNS, Columns, Fold, reduce};
-use crate::simd::{MAX_LANES, Simd, UpdateLanes};
+use crate::simd::{Simd, UpdateLanes};
 use crate::tensor::Tensor;
 
 /// The maximum, or the minimum if `MIN`; NaN wins, as in NumPy and PyTorch.
@@ -22,26 +22,42 @@ impl<const MIN: bool> Extreme<MIN> {
     }
 
     /// The extreme of a row, with four accumulators to hide the latency.
+    ///
+    /// `min` and `max` drop a NaN that stands first, in one instruction. Whether one was dropped is seen in the sum, which other
+    /// units of the processor add at the same time: it is NaN where an element is (and where ∞ met −∞, so then we look).
     #[inline(always)]
     pub(crate) fn of_row<S: Simd>(self, s: S, x: &[f32]) -> f32 {
         if x.len() < S::LANES {
             return x.iter().fold(Self::NEUTRAL, |a, &b| self.of_scalars(a, b));
         }
-        let mut acc = [s.splat(Self::NEUTRAL); 4];
+        let (mut best, mut sums) = ([s.splat(Self::NEUTRAL); 4], [s.splat(0.0); 4]);
         let mut chunks = x.chunks_exact(4 * S::LANES);
         for chunk in &mut chunks {
-            for (j, acc) in acc.iter_mut().enumerate() {
-                *acc = self.of(s, *acc, s.load(&chunk[j * S::LANES..]));
+            for j in 0..4 {
+                let v = s.load(&chunk[j * S::LANES..]);
+                best[j] = self.dropping(s, v, best[j]);
+                sums[j] = sums[j] + v;
             }
         }
         let mut vectors = chunks.remainder().chunks_exact(S::LANES);
         for v in &mut vectors {
-            acc[0] = self.of(s, acc[0], s.load(v));
+            let v = s.load(v);
+            best[0] = self.dropping(s, v, best[0]);
+            sums[0] = sums[0] + v;
         }
-        let all = self.of(s, self.of(s, acc[0], acc[1]), self.of(s, acc[2], acc[3]));
-        let mut lanes = [Self::NEUTRAL; MAX_LANES];
-        s.store(&mut lanes, all);
-        lanes.iter().chain(vectors.remainder()).fold(Self::NEUTRAL, |a, &b| self.of_scalars(a, b))
+        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        if s.any(s.is_nan(sum)) && x.iter().any(|x| x.is_nan()) {
+            return f32::NAN;
+        }
+        let all = self.dropping(s, self.dropping(s, best[0], best[1]), self.dropping(s, best[2], best[3]));
+        let of_vectors = if MIN { -s.max_lane(-all) } else { s.max_lane(all) };
+        vectors.remainder().iter().fold(of_vectors, |a, &b| self.of_scalars(a, b))
+    }
+
+    /// The extreme of both; b where a is NaN.
+    #[inline(always)]
+    fn dropping<S: Simd>(self, s: S, a: S::F, b: S::F) -> S::F {
+        if MIN { s.min(a, b) } else { s.max(a, b) }
     }
 }
 

@@ -9,14 +9,14 @@ use super::{BLOCK, Fold, reduce_into, reduced_shape};
 use crate::list::List;
 use crate::rows::{Rows, map_rows};
 use crate::shape::axis_mask;
-use crate::simd::{Lanes, Simd, SumLanes, map_lanes, math, sum_lanes};
+use crate::simd::{Lanes, MAX_LANES, Simd, map_lanes, math};
 use crate::tensor::Tensor;
 
 /// ln Σ eˣ, and Σ x if `TOTAL` (or else 0).
 #[derive(Clone, Copy)]
 pub(crate) struct LogSumExp<const TOTAL: bool>;
 
-/// Σ eˣ = sum · e^max.
+/// Σ eˣ = sum · e^max, with the maximum or, where it is finite, a number near it.
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled {
     max: f32,
@@ -24,7 +24,7 @@ pub(crate) struct Scaled {
     total: f64,
 }
 
-/// ln Σ eˣ = max + ln, and Σ x.
+/// ln Σ eˣ = max + ln, and Σ x; max as in [`Scaled`].
 #[derive(Clone, Copy)]
 pub(crate) struct LogSum {
     pub(crate) max: f64,
@@ -48,16 +48,41 @@ impl LogSum {
     }
 }
 
-/// e^(x − shift)
-struct Exponential {
-    shift: f32,
-}
+/// Elements whose maximum is taken for that of a whole block, unless the block has one that is larger by more than [`ABOVE`].
+const HEAD: usize = 1024;
+/// Exponents up to 2 are rounded to 2⁻²⁴, which is no more than e^x errs by itself.
+const ABOVE: f32 = 2.0;
 
-impl SumLanes<1, 1> for Exponential {
-    #[inline(always)]
-    fn lanes<S: Simd>(&self, s: S, [x]: [S::F; 1]) -> [S::F; 1] {
-        [math::exp(s, x - s.splat(self.shift))]
+/// Σ e^(x − shift), and the largest exponent (passing over NaN, which the sum shows). Wrong, and to be thrown away, if that is
+/// above 89.
+#[inline(always)]
+fn sum_of_exponentials<S: Simd>(s: S, x: &[f32], shift: f32) -> (f64, f32) {
+    const STEP: usize = 4; // accumulators, which hide the latency of an addition
+    const FLIGHT: usize = 16 * STEP; // vectors that are added up in f32, as in `sum_lanes`
+    let (shift, low) = (s.splat(shift), s.splat(f32::NEG_INFINITY));
+    let body = x.len() - x.len() % (STEP * S::LANES);
+    let (mut total, mut tops) = (0.0, [low; STEP]);
+    for flight in x[..body].chunks(FLIGHT * S::LANES) {
+        let mut acc = [s.splat(0.0); STEP];
+        for step in flight.chunks_exact(STEP * S::LANES) {
+            for j in 0..STEP {
+                let exponent = s.load(&step[j * S::LANES..]) - shift;
+                tops[j] = s.max(exponent, tops[j]);
+                acc[j] = acc[j] + math::exp_below_89(s, exponent);
+            }
+        }
+        total += f64::from(s.sum((acc[0] + acc[1]) + (acc[2] + acc[3])));
     }
+    let mut top = s.max_lane(s.max(s.max(tops[0], tops[1]), s.max(tops[2], tops[3])));
+    let mut last = [0.0; MAX_LANES];
+    for part in x[body..].chunks(S::LANES) {
+        let exponent = s.load_part(part) - shift;
+        s.store_part(&mut last[..part.len()], exponent);
+        top = last[..part.len()].iter().fold(top, |top, &e| if e > top { e } else { top });
+        s.store_part(&mut last[..part.len()], math::exp_below_89(s, exponent));
+        total = last[..part.len()].iter().fold(total, |total, &e| total + f64::from(e));
+    }
+    (total, top)
 }
 
 impl<const TOTAL: bool> LogSumExp<TOTAL> {
@@ -81,10 +106,20 @@ impl<const TOTAL: bool> Fold for LogSumExp<TOTAL> {
     }
     #[inline(always)]
     fn row<S: Simd>(self, s: S, x: &[f32], _: usize) -> Scaled {
+        let total = if TOTAL { super::sum::of_row(s, x) } else { 0.0 };
+        // In one pass, memory and arithmetic don't wait for each other: the maximum of the first elements will do, if the others
+        // aren't much larger.
+        let guess = Extreme::<false>.of_row(s, &x[..x.len().min(HEAD)]);
+        if guess.is_finite() {
+            let (sum, top) = sum_of_exponentials(s, x, guess);
+            if top <= ABOVE && sum.is_finite() {
+                return Scaled { max: guess, sum, total };
+            }
+        }
         let max = Extreme::<false>.of_row(s, x);
         // −∞ alone, or a row with ∞ or NaN, is its own result
-        let sum = if max.is_finite() { sum_lanes(s, &Exponential { shift: max }, [x])[0] } else { 1.0 };
-        Scaled { max, sum, total: if TOTAL { super::sum::of_row(s, x) } else { 0.0 } }
+        let sum = if max.is_finite() { sum_of_exponentials(s, x, max).0 } else { 1.0 };
+        Scaled { max, sum, total }
     }
     fn join(self, a: Scaled, b: Scaled) -> Scaled {
         let max = Extreme::<false>.of_scalars(a.max, b.max);

@@ -78,10 +78,14 @@ pub fn map_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N
 /// When an input is shorter than `out`.
 #[inline]
 pub(crate) fn stream_lanes<S: Simd, const N: usize>(s: S, f: &impl Lanes<N>, x: [&[f32]; N], out: &mut [f32]) {
-    if out.as_ptr().addr().is_multiple_of(S::LANES * size_of::<f32>()) {
-        s.enter(Run::<_, N, true>(f, x, out));
-    } else {
-        map_lanes(s, f, x, out);
+    let vector = S::LANES * size_of::<f32>();
+    let before = out.as_ptr().addr().wrapping_neg() % vector / size_of::<f32>(); // the first address that is aligned
+    let (head, body) = out.split_at_mut(before.min(out.len()));
+    if !head.is_empty() {
+        map_lanes(s, f, x, head);
+    }
+    if !body.is_empty() {
+        s.enter(Run::<_, N, true>(f, x.map(|x| &x[head.len()..]), body));
     }
 }
 

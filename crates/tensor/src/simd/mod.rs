@@ -275,6 +275,10 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn i_and(self, a: Self::I, b: Self::I) -> Self::I;
     /// a | b.
     fn i_or(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a ^ b.
+    fn i_xor(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The lower and the upper halves of the 64-bit products a·b, of lanes without a sign.
+    fn i_mul_wide(self, a: Self::I, b: Self::I) -> [Self::I; 2];
     /// a << N.
     fn i_shl<const N: u32>(self, a: Self::I) -> Self::I;
     /// a >> N, keeping the sign.
@@ -288,11 +292,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// The float of each integer.
     fn to_float(self, x: Self::I) -> Self::F;
 
-    /// x·2ⁿ for −252 ≤ n ≤ 254, in two factors, since one float doesn't hold every such 2ⁿ: where x is near 1, only the last product
-    /// rounds, to a subnormal number or ∞. One instruction where the processor has it, with the same result.
+    /// x·2ⁿ for whole n, −252 ≤ n ≤ 254, in two factors, since one float doesn't hold every such 2ⁿ: where x is near 1, only the last
+    /// product rounds, to a subnormal number or ∞. One instruction where the processor has it, with the same result.
     #[inline(always)]
-    fn scale(self, x: Self::F, n: Self::I) -> Self::F {
+    fn scale(self, x: Self::F, n: Self::F) -> Self::F {
         let power = |n| self.float_of_bits(self.i_shl::<23>(self.i_add(n, self.i_splat(127))));
+        let n = self.to_int(n);
         let half = self.i_shr::<1>(n);
         x * power(half) * power(self.i_sub(n, half))
     }

@@ -121,6 +121,15 @@ impl Simd for Scalar {
         a | b
     }
     #[inline(always)]
+    fn i_xor(self, a: i32, b: i32) -> i32 {
+        a ^ b
+    }
+    #[inline(always)]
+    fn i_mul_wide(self, a: i32, b: i32) -> [i32; 2] {
+        let product = u64::from(a as u32) * u64::from(b as u32);
+        [product as i32, (product >> 32) as i32]
+    }
+    #[inline(always)]
     fn i_shl<const N: u32>(self, a: i32) -> i32 {
         a << N
     }

@@ -54,7 +54,7 @@ fn ceilings(limits: &Limits) -> String {
         let rates = level.rates.iter().map(|rate| format!("{:.1}", rate.bytes_per_second / 1e9));
         levels.push([format!("{}, {}", level.name, bytes(level.set))].into_iter().chain(rates).collect());
     }
-    let levels = table(&levels, &[false, true, true, true, true, true]);
+    let levels = table(&levels, &[false, true, true, true, true, true, true]);
     let hand_over = limits.hand_over.map_or(String::new(), |h| {
         format!(
             "work reaches all threads in {} when they are awake, and in {} when they sleep\n",

@@ -234,6 +234,21 @@ impl Simd for Neon {
         // SAFETY: the token proves the instructions.
         unsafe { vorrq_s32(a, b) }
     }
+    #[inline(always)]
+    fn i_xor(self, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        // SAFETY: the token proves the instructions.
+        unsafe { veorq_s32(a, b) }
+    }
+    #[inline(always)]
+    fn i_mul_wide(self, a: int32x4_t, b: int32x4_t) -> [int32x4_t; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let (a, b) = (vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b));
+            let first = vreinterpretq_s32_u64(vmull_u32(vget_low_u32(a), vget_low_u32(b)));
+            let last = vreinterpretq_s32_u64(vmull_high_u32(a, b));
+            [vuzp1q_s32(first, last), vuzp2q_s32(first, last)]
+        }
+    }
     // Shifts by a vector of counts; to the right by negative ones. LLVM sees the constant and takes the short form.
     #[inline(always)]
     fn i_shl<const N: u32>(self, a: int32x4_t) -> int32x4_t {

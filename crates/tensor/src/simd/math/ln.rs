@@ -7,7 +7,7 @@
 //!
 //! The interval is chosen around 1, and not [1, 2), so that k = 0 wherever ln x is near 0: nothing cancels there.
 
-use super::{FUSED, LN2_HIGH, LN2_LOW, exp, mul_add, polynomial};
+use super::{FUSED, LN2_HIGH, LN2_LOW, exp_below_89, mul_add, polynomial};
 use crate::simd::Simd;
 
 /// (ln(1 + f) − f + f²/2) / f³ on √½ ≤ 1 + f ≤ √2.
@@ -82,6 +82,13 @@ pub(crate) fn ln_rounding<S: Simd, const R: bool>(s: S, x: S::F) -> S::F {
     at_the_ends(s, x, x, y)
 }
 
+/// [`ln`] of a normal positive number below ∞, with a·b + c rounded as `R` says: the same bits without a look at the ends.
+#[inline(always)]
+pub(crate) fn ln_inside<S: Simd, const R: bool>(s: S, x: S::F) -> S::F {
+    let (k, f) = split(s, x);
+    assemble::<S, R>(s, k, f, tail::<S, R>(s, f))
+}
+
 /// `y` inside the domain: −∞ where its border `x` = 0, NaN where x < 0 or NaN, and `whole` where that is ∞.
 #[inline(always)]
 fn at_the_ends<S: Simd>(s: S, x: S::F, whole: S::F, y: S::F) -> S::F {
@@ -135,7 +142,7 @@ pub fn log1p_exp_neg<S: Simd>(s: S, x: S::F) -> S::F {
     // 1 + e lies in (1, 2], so k is 0 or 1 and nothing needs to be taken apart:
     // 1 + f = 1 + e up to √2, and (1 + e) / 2 beyond.
     let (zero, one, half) = (s.splat(0.0), s.splat(1.0), s.splat(0.5));
-    let e = exp(s, -s.abs(x));
+    let e = exp_below_89(s, -s.abs(x));
     let beyond = s.gt(e, s.splat(std::f32::consts::SQRT_2 - 1.0));
     let f = s.select(beyond, half * e - half, e);
     let k = s.select(beyond, one, zero);

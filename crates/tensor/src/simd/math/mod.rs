@@ -40,6 +40,7 @@ mod sin_cos;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use exp::exp_below_89;
 pub use exp::{exp, expm1, sigmoid, tanh};
 pub use ln::{ln, ln_1p, log1p_exp_neg, softplus};
 pub use normal::{erf, gelu, gelu_and_slope, ndtr};
@@ -47,7 +48,7 @@ pub use pow::pow;
 pub use radians::{cos, sin};
 pub use sin_cos::sin_cos_turns;
 
-pub(crate) use ln::{ln_1p_rounding, ln_rounding};
+pub(crate) use ln::{ln_1p_rounding, ln_inside};
 pub(crate) use sin_cos::sin_cos_turns_rounding;
 
 use super::{Isa, Simd};
@@ -112,8 +113,8 @@ pub fn rsqrt<S: Simd>(s: S, x: S::F) -> S::F {
     s.splat(1.0) / s.sqrt(x)
 }
 
-/// 2ⁿ for −126 ≤ n ≤ 127: n is the exponent of the float, with its bias.
+/// 2ⁿ for whole n, −126 ≤ n ≤ 127: n is the exponent of the float, with its bias.
 #[inline(always)]
-fn power_of_two<S: Simd>(s: S, n: S::I) -> S::F {
-    s.float_of_bits(s.i_shl::<23>(s.i_add(n, s.i_splat(127))))
+fn power_of_two<S: Simd>(s: S, n: S::F) -> S::F {
+    s.float_of_bits(s.i_shl::<23>(s.i_add(s.to_int(n), s.i_splat(127))))
 }

@@ -271,6 +271,22 @@ impl Simd for Avx2 {
         unsafe { _mm256_or_si256(a, b) }
     }
     #[inline(always)]
+    fn i_xor(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+    // The multiplication takes the even lanes and writes pairs of halves; the odd ones are brought to even places first.
+    #[inline(always)]
+    fn i_mul_wide(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let even = _mm256_mul_epu32(a, b);
+            let odd = _mm256_mul_epu32(_mm256_srli_epi64::<32>(a), _mm256_srli_epi64::<32>(b));
+            let low = _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd));
+            [low, _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd)]
+        }
+    }
+    #[inline(always)]
     fn i_shl<const N: u32>(self, a: __m256i) -> __m256i {
         // SAFETY: the token proves the instructions.
         unsafe { _mm256_sllv_epi32(a, _mm256_set1_epi32(N as i32)) }

@@ -124,9 +124,9 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn scale(self, x: F32x16, n: __m512i) -> F32x16 {
+    fn scale(self, x: F32x16, n: F32x16) -> F32x16 {
         // SAFETY: the token proves the instructions.
-        F32x16(unsafe { _mm512_scalef_ps(x.0, _mm512_cvtepi32_ps(n)) })
+        F32x16(unsafe { _mm512_scalef_ps(x.0, n.0) })
     }
 
     #[inline(always)]
@@ -286,6 +286,22 @@ impl Simd for Avx512 {
     fn i_or(self, a: __m512i, b: __m512i) -> __m512i {
         // SAFETY: the token proves the instructions.
         unsafe { _mm512_or_si512(a, b) }
+    }
+    #[inline(always)]
+    fn i_xor(self, a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_xor_si512(a, b) }
+    }
+    // The multiplication takes the even lanes and writes pairs of halves; the odd ones are brought to even places first.
+    #[inline(always)]
+    fn i_mul_wide(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            let even = _mm512_mul_epu32(a, b);
+            let odd = _mm512_mul_epu32(_mm512_srli_epi64::<32>(a), _mm512_srli_epi64::<32>(b));
+            let low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64::<32>(odd));
+            [low, _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64::<32>(even), odd)]
+        }
     }
     #[inline(always)]
     fn i_shl<const N: u32>(self, a: __m512i) -> __m512i {
