@@ -1,8 +1,8 @@
 //! ln Σ eˣ, and what is made of it.
 //!
-//! With the maximum taken away no exponential overflows: ln Σ eˣ = m + ln Σ e^(x − m), m = max x. Both terms are handed on, or their sum
-//! as an f32 with what is left of it (the *low* part): e^(x − y) = softmax(x) is right only to u·|y| without it, which for logits
-//! near 10⁴ is 3 digits, and beyond 10⁸ none.
+//! With the maximum taken away no exponential overflows: ln Σ eˣ = m + ln Σ e^(x − m), m = max x, or a number so near to it that
+//! no x − m exceeds 2. Both terms are handed on, or their sum as an f32 with what is left of it (the *low* part): e^(x − y) =
+//! softmax(x) is right only to u·|y| without it, which for logits near 10⁴ is 3 digits, and beyond 10⁸ none.
 
 use super::extreme::Extreme;
 use super::{BLOCK, Fold, reduce_into, reduced_shape};
