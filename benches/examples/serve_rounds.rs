@@ -23,12 +23,15 @@ fn work(name: &str) -> Option<Work> {
     steps::serve(name).or_else(|| served::work(name))
 }
 
-/// The seconds of `floor:FLOPS:READ:WRITTEN`: what so many operations and bytes take here at least.
+/// The seconds of `floor:FLOPS:READ:WRITTEN`: what so many operations and bytes take here at least. Each time that it is asked for
+/// the ceilings behind it are measured again, and the best of all measurements counts.
 fn floor(name: &str, ceilings: &mut Option<Ceilings>) -> Option<f64> {
     let numbers: Vec<u64> = name.strip_prefix("floor:")?.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
     let &[flops, read, written] = &numbers[..] else { return None };
     let ceilings = ceilings.get_or_insert_with(|| Ceilings::measure(Isa::current()));
-    Some(ceilings.floor(flops, Traffic { read, written }, usize::try_from(read + written).ok()?).seconds)
+    let (traffic, set) = (Traffic { read, written }, usize::try_from(read + written).ok()?);
+    ceilings.again(Isa::current(), flops, traffic, set);
+    Some(ceilings.floor(flops, traffic, set).seconds)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
