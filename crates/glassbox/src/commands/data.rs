@@ -4,7 +4,7 @@ use crate::cli::Data;
 use crate::failure::Failure;
 use crate::output::{print, print_json, table};
 use glassbox_data::names::unknown;
-use glassbox_data::{Entry, VerifiedFile, catalogue, verify};
+use glassbox_data::{Entry, Kind, VerifiedFile, catalogue, verify};
 use serde_json::{Value, json};
 
 /// Runs `glassbox data …`.
@@ -49,6 +49,16 @@ pub fn as_text() -> String {
     table(&rows, &[false; 4])
 }
 
+fn kind(entry: &Entry) -> &'static str {
+    match entry.kind {
+        Kind::Pictures => "pictures",
+        Kind::Table => "table",
+        Kind::Text => "text",
+        Kind::Recording => "recording",
+        Kind::Recordings => "recordings",
+    }
+}
+
 fn here(entry: &Entry) -> String {
     match (entry.install, entry.is_installed()) {
         (None, _) => "built in".to_string(),
@@ -61,7 +71,7 @@ fn here(entry: &Entry) -> String {
 pub fn as_json() -> Vec<Value> {
     let describe = |entry: &Entry| {
         json!({
-            "name": entry.name, "about": entry.about, "train": entry.train, "test": entry.test,
+            "name": entry.name, "kind": kind(entry), "about": entry.about, "train": entry.train, "test": entry.test,
             "image_shape": entry.image_shape, "classes": entry.classes, "installed": entry.is_installed(),
             "place": entry.place(), "install": entry.install, "cost": entry.cost, "licence": entry.licence,
             "origin": entry.origin,
