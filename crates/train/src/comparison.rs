@@ -54,6 +54,13 @@ pub fn comparison(runs: &[Recorded]) -> Result<Page, TrainError> {
         page.heading("Samples");
         page.picture_row(samples.iter().map(|(caption, image)| (image, caption.clone())), 1);
     }
+    let texts = last_texts(runs)?;
+    if !texts.is_empty() {
+        page.heading("Text");
+        texts.iter().for_each(|(caption, text)| {
+            page.passage(text, caption);
+        });
+    }
     Ok(page)
 }
 
@@ -100,6 +107,17 @@ fn evaluations(runs: &[Recorded]) -> Vec<Vec<String>> {
 fn curve(i: usize, run: &Recorded, metric: &str) -> Curve {
     let marked = metric.starts_with(HELD_OUT);
     Curve { name: run.name.clone(), points: run.points(metric), colour: i, marked }
+}
+
+/// What each run wrote last, with what to say of it.
+fn last_texts(runs: &[Recorded]) -> Result<Vec<(String, String)>, TrainError> {
+    let mut all = Vec::new();
+    for run in runs {
+        if let Some(step) = run.dir.written_steps()?.pop() {
+            all.push((format!("{}, step {step}", run.name), run.dir.read_text(step)?));
+        }
+    }
+    Ok(all)
 }
 
 /// The samples that each run drew last, with what to say of them.

@@ -101,10 +101,10 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// The preset as it stands, with seed 0.
+    /// The preset as it stands, with seed 0 and the preset's steps, if it has such.
     pub fn new(preset: &'static Preset) -> RunConfig {
         let settings = preset.settings.iter().map(|s| (s.name, s.default)).collect();
-        RunConfig { preset, seed: 0, data: preset.data.to_string(), steps: None, settings }
+        RunConfig { preset, seed: 0, data: preset.data.to_string(), steps: preset.steps, settings }
     }
 
     /// What is trained.
@@ -173,11 +173,12 @@ impl RunConfig {
         self.steps.expect("the horizon is fixed when a run starts")
     }
 
-    /// Fixes the horizon, unless `--steps` gave it: `epochs` passes over `examples` examples in batches of `batch`.
+    /// Fixes the horizon, unless the preset or `--steps` gave it: `epochs` passes over `examples` examples in batches of `batch`.
     pub fn fix_horizon(&mut self, examples: usize) {
-        let an_epoch = (examples as u64).div_ceil(self.count("batch"));
-        let horizon = self.count("epochs").saturating_mul(an_epoch);
-        self.steps.get_or_insert(horizon);
+        if self.steps.is_none() {
+            let an_epoch = (examples as u64).div_ceil(self.count("batch"));
+            self.steps = Some(self.count("epochs").saturating_mul(an_epoch));
+        }
     }
 
     /// Gives a setting a value that it admits.
@@ -198,6 +199,7 @@ impl RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Build;
 
     static PRESET: Preset = Preset {
         name: "tiny",
@@ -210,7 +212,8 @@ mod tests {
             Setting::count("epochs", "passes over the data", 10, 1, 1000),
             Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
         ],
-        build: |_, _| unreachable!("no test here builds a model"),
+        steps: None,
+        build: Build::Pictures(|_, _| unreachable!("no test here builds a model")),
     };
 
     fn refused(set: &str) -> String {

@@ -45,7 +45,10 @@ impl RunConfig {
         SEED.check(self.seed)?;
         self.steps.map_or(Ok(()), |steps| STEPS.check(steps))?;
         let of = |setting: &Setting| format!("{}: {}", setting.about, setting.range());
-        let horizon = "without this line it is as long as its epochs";
+        let horizon = match self.preset().steps {
+            Some(steps) => format!("without this line it is {steps}"),
+            None => "without this line it is as long as its epochs".to_string(),
+        };
         let mut lines = vec![
             (
                 format!("preset = {}", quoted(self.preset().name)),
@@ -283,6 +286,7 @@ fn line_of(text: &str, span: Range<usize>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Build;
 
     static PRESET: Preset = Preset {
         name: "tiny",
@@ -295,7 +299,8 @@ mod tests {
             Setting::count("epochs", "passes over the data", 10, 1, 1000),
             Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
         ],
-        build: |_, _| unreachable!("no test here builds a model"),
+        steps: None,
+        build: Build::Pictures(|_, _| unreachable!("no test here builds a model")),
     };
 
     fn of(seed: u64, steps: u64) -> RunConfig {

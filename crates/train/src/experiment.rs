@@ -4,9 +4,11 @@
 use crate::config::{RunConfig, Setting};
 use crate::error::TrainError;
 use crate::metrics::Metrics;
+use crate::writer::{Sampling, Writer};
 use glassbox_autograd::Var;
-use glassbox_data::DataSplits;
 use glassbox_data::image::{Image, grid};
+use glassbox_data::text::Text;
+use glassbox_data::{DataSplits, open, open_text};
 use glassbox_nn::Module;
 use glassbox_tensor::Tensor;
 use std::path::Path;
@@ -33,12 +35,34 @@ pub trait Experiment {
 
     /// `n` pictures that show what the model does, (N, C, H, W) with values in 0..1, drawn by the seed. They are made batch for
     /// batch: beside the pictures themselves, memory doesn't grow with `n`.
-    fn samples(&self, n: usize, seed: u64) -> Tensor;
+    ///
+    /// # Panics
+    /// If the model has a [`writer`](Experiment::writer): it makes text.
+    fn samples(&self, n: usize, seed: u64) -> Tensor {
+        let _ = (n, seed);
+        unreachable!("a model that writes text is asked for text")
+    }
 
     /// Whether [`Experiment::samples`] are new pictures, which can be judged beside those of the data. A classifier's are
     /// pictures of its test set.
     fn makes_pictures(&self) -> bool {
-        true
+        self.writer().is_none()
+    }
+
+    /// Who writes, if what the model makes is text.
+    fn writer(&self) -> Option<&dyn Writer> {
+        None
+    }
+
+    /// What the model makes of noise as it stands: `n` pictures, or a text. Families don't write this.
+    ///
+    /// # Errors
+    /// If a text can't be begun.
+    fn shown(&self, n: usize, seed: u64) -> Result<Sample, TrainError> {
+        Ok(match self.writer() {
+            Some(writer) => Sample::Text(writer.written("", &Sampling { seed, ..Sampling::default() })?),
+            None => Sample::Picture(self.sample(n, seed)),
+        })
     }
 
     /// The [`Experiment::samples`] as one picture, eight in a row. Families don't write this.
@@ -46,14 +70,21 @@ pub trait Experiment {
         grid(&self.samples(n, seed), COLUMNS, PADDING)
     }
 
-    /// What a report shows of the trained model: samples first, then whatever else the family has to show.
-    fn pictures(&self) -> Vec<Picture>;
+    /// What a report shows of the trained model: samples first, then whatever else the family has to show. Text is shown besides.
+    fn pictures(&self) -> Vec<Picture> {
+        Vec::new()
+    }
 
     /// Every parameter, in the order of declaration; [`parameters_of`] makes them of a module.
     fn parameters(&self) -> Vec<Parameter>;
 
     /// The loss of the first batch with its graph: what `explain` prints.
     fn loss_graph(&self) -> Var;
+
+    /// What `explain` says besides what it says of every model, such as the memory that one token takes; nothing if empty.
+    fn remarks(&self) -> String {
+        String::new()
+    }
 
     /// Writes everything that training has changed into the folder: parameters and optimiser, as safetensors.
     ///
@@ -106,6 +137,15 @@ pub fn parameters_of(model: &impl Module) -> Vec<Parameter> {
     all.map(|(name, p)| Parameter { name, value: p.value().clone(), trained: !p.is_frozen() }).collect()
 }
 
+/// What a model made, as `samples/` keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sample {
+    /// Pictures in a grid.
+    Picture(Image),
+    /// A text.
+    Text(String),
+}
+
 /// A picture with what it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -130,15 +170,79 @@ pub struct Preset {
     pub formula: &'static str,
     /// The data set that it is trained on unless another is named.
     pub data: &'static str,
-    /// What `--set` can change. `batch`, `epochs`, `sample_every` and `checkpoint_every` must be among them, for the
-    /// runner reads them.
+    /// What `--set` can change. `batch`, `sample_every` and `checkpoint_every` must be among them, for the runner reads them;
+    /// and `epochs`, if there are no `steps`.
     pub settings: &'static [Setting],
-    /// Makes the untrained model, on data which the runner has opened.
+    /// How many steps a run takes, if its length doesn't come from its epochs.
+    pub steps: Option<u64>,
+    /// Makes the untrained model.
     pub build: Build,
 }
 
-/// Makes an untrained model for a configuration, on its data.
-pub type Build = fn(&RunConfig, DataSplits) -> Result<Box<dyn Experiment>, TrainError>;
+/// What comes of making an untrained model.
+pub type Built = Result<Box<dyn Experiment>, TrainError>;
+
+/// Makes an untrained model for a configuration, on data of the kind that it is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Build {
+    /// Of pictures.
+    Pictures(fn(&RunConfig, DataSplits) -> Built),
+    /// Of a text.
+    Text(fn(&RunConfig, Text) -> Built),
+}
+
+impl Build {
+    /// The untrained model of these pictures.
+    ///
+    /// # Errors
+    /// If settings contradict each other, or the data.
+    ///
+    /// # Panics
+    /// If it is of something else.
+    #[track_caller]
+    pub fn pictures(&self, config: &RunConfig, data: DataSplits) -> Built {
+        match self {
+            Build::Pictures(build) => build(config, data),
+            Build::Text(_) => panic!("{} is no model of pictures", config.preset().name),
+        }
+    }
+
+    /// The untrained model of this text.
+    ///
+    /// # Errors
+    /// If settings contradict each other, or the data.
+    ///
+    /// # Panics
+    /// If it is of something else.
+    #[track_caller]
+    pub fn text(&self, config: &RunConfig, data: Text) -> Built {
+        match self {
+            Build::Text(build) => build(config, data),
+            Build::Pictures(_) => panic!("{} is no model of text", config.preset().name),
+        }
+    }
+}
+
+impl RunConfig {
+    /// The untrained model on its data, which are opened. The horizon is fixed, unless it is already.
+    ///
+    /// # Errors
+    /// If the data cannot be opened or are of another kind, or if settings contradict each other or the data.
+    pub fn build(&mut self) -> Built {
+        match self.preset().build {
+            Build::Pictures(build) => {
+                let data = open(&self.data)?;
+                self.fix_horizon(data.train.len());
+                build(self, data)
+            }
+            Build::Text(build) => {
+                let data = open_text(&self.data)?;
+                self.fix_horizon(data.train().len());
+                build(self, data)
+            }
+        }
+    }
+}
 
 /// The preset of that name.
 ///

@@ -34,6 +34,7 @@ mod table;
 mod tensorboard;
 mod trained;
 mod unchanged;
+mod writer;
 
 pub use claim::{Claim, Number, Pace, Paper, deviation, mean};
 pub use comparison::comparison;
@@ -41,7 +42,9 @@ pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, PALETTE, curves_svg};
 pub use error::TrainError;
 pub use evaluation::Evaluation;
-pub use experiment::{Build, Experiment, Parameter, Picture, Preset, StepOutcome, find_preset, parameters_of};
+pub use experiment::{
+    Build, Built, Experiment, Parameter, Picture, Preset, Sample, StepOutcome, find_preset, parameters_of,
+};
 pub use interrupt::catch_interrupts;
 pub use manifest::{Damage, Flaw};
 pub use metrics::{HELD_OUT, Metrics, MetricsLog, Record, read_metrics, shown};
@@ -58,3 +61,4 @@ pub use sitting::{Ending, Limits, Outcome};
 pub use table::metrics_csv;
 pub use tensorboard::TensorBoard;
 pub use trained::Trained;
+pub use writer::{Sampling, Writer};

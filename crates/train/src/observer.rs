@@ -1,10 +1,10 @@
 //! Who looks on as a run is trained: the progress bar, a dashboard, the writer of TensorBoard's files.
 
 use crate::error::TrainError;
+use crate::experiment::Sample;
 use crate::metrics::Record;
 use crate::sitting::Outcome;
 use crate::trained::Trained;
-use glassbox_data::image::Image;
 
 /// Is told what happens in a sitting, in the order in which it happens, and decides nothing: no number of the run depends on
 /// who looks on. A sitting calls [`begin`](Observer::begin) first and [`end`](Observer::end) last, unless an error ends it, after
@@ -46,11 +46,11 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Samples were drawn after this step; they are in `samples/step-N.png`.
+    /// Samples were made after this step; they are in `samples/step-N.png`, or `.txt`.
     ///
     /// # Errors
     /// If it cannot go on looking.
-    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
+    fn sampled(&mut self, step: u64, samples: &Sample) -> Result<(), TrainError> {
         Ok(())
     }
 
@@ -84,7 +84,7 @@ impl Observer for Vec<Box<dyn Observer>> {
         self.iter_mut().try_for_each(|o| o.step(record))
     }
 
-    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
+    fn sampled(&mut self, step: u64, samples: &Sample) -> Result<(), TrainError> {
         self.iter_mut().try_for_each(|o| o.sampled(step, samples))
     }
 

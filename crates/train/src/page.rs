@@ -18,7 +18,7 @@ const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;color:#1c2330;background:#fff;max-width:60rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}\
 figure{margin:1rem 0}figcaption{color:#48536a;font-size:.92rem;margin:.35rem 0 0}\
-figure img{image-rendering:pixelated;max-width:100%;display:block}svg{max-width:100%;height:auto;display:block}\
+pre{white-space:pre-wrap;background:#f5f6f8;padding:.6rem .8rem;margin:0}figure img{image-rendering:pixelated;max-width:100%;display:block}svg{max-width:100%;height:auto;display:block}\
 .row{display:flex;flex-wrap:wrap;gap:1rem}.row figure{margin:0}\
 table{border-collapse:collapse}th,td{text-align:left;padding:.2rem 1.4rem .2rem 0;vertical-align:top}\
 th{font-weight:500;color:#48536a}td{font-variant-numeric:tabular-nums}p{max-width:46rem}";
@@ -99,6 +99,12 @@ impl Page {
             self.html.push_str(&picture(image, zoom, &caption));
         }
         self.push("</div>\n")
+    }
+
+    /// A text as it is, line for line, with its caption below it.
+    pub fn passage(&mut self, text: &str, caption: &str) -> &mut Page {
+        let (text, caption) = (escape(text), escape(caption));
+        self.push(&format!("<figure><pre>{text}</pre><figcaption>{caption}</figcaption></figure>\n"))
     }
 
     /// A drawing with its caption below it. The SVG goes in as it is.

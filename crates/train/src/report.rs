@@ -14,6 +14,9 @@ use glassbox_tensor::counted;
 /// So many pictures tell how training went; more would only make the file large.
 const MOST_SAMPLES: usize = 6;
 
+/// Of a text that was written on the way, so many characters tell enough.
+const MOST_CHARACTERS: usize = 240;
+
 /// What is no part of the loss, though every step has it.
 const NO_PARTS: [&str; 4] = ["loss", "grad_norm", "lr", "accuracy"];
 
@@ -60,6 +63,20 @@ pub(crate) fn page(run: &Trained, pictures: &[Picture], evaluation: &Metrics) ->
         page.picture(&picture.image, 2, &picture.caption);
     }
 
+    let texts = written(run)?;
+    if let Some((step, text)) = texts.last() {
+        page.passage(text, &format!("Written after {}.", counted(*step, "step")));
+    }
+    if let [earlier @ .., _] = &texts[..]
+        && !earlier.is_empty()
+    {
+        page.heading("As training went");
+        page.text("Written from the same random numbers after more and more steps.");
+        for (step, text) in earlier {
+            page.passage(&text.chars().take(MOST_CHARACTERS).collect::<String>(), &format!("step {step}"));
+        }
+    }
+
     let samples = sampled(run)?;
     if samples.len() > 1 {
         page.heading("As training went");
@@ -100,8 +117,19 @@ fn part_curves(records: &[Record]) -> Vec<Curve> {
 
 /// Some of the samples that were drawn on the way, the first and the last among them.
 fn sampled(run: &Trained) -> Result<Vec<(u64, Image)>, TrainError> {
-    let steps: Vec<u64> = run.dir.sampled_steps()?.into_iter().filter(|&s| s <= run.step).collect();
+    let steps = chosen(run.dir.sampled_steps()?, run.step);
+    steps.into_iter().map(|step| Ok((step, read_png(&run.dir.sample_path(step))?))).collect()
+}
+
+/// The same of text.
+fn written(run: &Trained) -> Result<Vec<(u64, String)>, TrainError> {
+    let steps = chosen(run.dir.written_steps()?, run.step);
+    steps.into_iter().map(|step| Ok((step, run.dir.read_text(step)?))).collect()
+}
+
+/// A few of the steps up to `last`, the first and the last of them among them.
+fn chosen(mut steps: Vec<u64>, last: u64) -> Vec<u64> {
+    steps.retain(|&step| step <= last);
     let n = steps.len().min(MOST_SAMPLES);
-    let chosen = (0..n).map(|i| if n > 1 { steps[i * (steps.len() - 1) / (n - 1)] } else { steps[0] });
-    chosen.map(|step| Ok((step, read_png(&run.dir.sample_path(step))?))).collect()
+    (0..n).map(|i| if n > 1 { steps[i * (steps.len() - 1) / (n - 1)] } else { steps[0] }).collect()
 }

@@ -5,7 +5,7 @@
 //! metrics.jsonl               one JSON object for each step
 //! checkpoints/step-N/         parameters and optimiser (safetensors), state.json, manifest.json with checksums
 //! checkpoints/best.json       which of them has the least held-out loss
-//! samples/step-N.png          what the model made after N steps
+//! samples/step-N.png          what the model made after N steps; step-N.txt if it writes
 //! tensorboard/                the metrics and the samples for TensorBoard, if it was asked for
 //! profile.md, profile.json    what each operation of a sitting cost, if that was asked for; trace.json has the last steps
 //! evaluation.json             held-out metrics of the last checkpoint
@@ -184,6 +184,11 @@ impl RunDir {
         self.samples_path().join(format!("step-{step}.png"))
     }
 
+    /// `samples/step-N.txt`, of a model that writes.
+    pub fn text_path(&self, step: u64) -> PathBuf {
+        self.samples_path().join(format!("step-{step}.txt"))
+    }
+
     /// `samples/NAME.png`: a picture of the trained model other than its samples.
     pub fn picture_path(&self, name: &str) -> PathBuf {
         self.samples_path().join(format!("{name}.png"))
@@ -213,6 +218,24 @@ impl RunDir {
     /// If the folder cannot be read.
     pub fn sampled_steps(&self) -> Result<Vec<u64>, TrainError> {
         steps_in(&self.samples_path(), "step-", ".png")
+    }
+
+    /// The steps at which text was written, ascending.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn written_steps(&self) -> Result<Vec<u64>, TrainError> {
+        steps_in(&self.samples_path(), "step-", ".txt")
+    }
+
+    /// What was written after so many steps. Bytes that are no UTF-8 become the replacement character.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_text(&self, step: u64) -> Result<String, TrainError> {
+        let path = self.text_path(step);
+        let bytes = fs::read(&path).map_err(|e| io_error(&path, "read", e))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::checkpoints::KEPT;
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
-use crate::experiment::Preset;
+use crate::experiment::{Preset, Sample};
 use crate::lock::Lock;
 use crate::metrics::{HELD_OUT, Metrics, MetricsLog, Record};
 use crate::observer::Observer;
@@ -51,11 +51,9 @@ impl Runner {
     /// # Errors
     /// If the data set or a setting doesn't fit, or the directory isn't free.
     pub fn start(mut config: RunConfig, out: &Path) -> Result<Runner, TrainError> {
-        let data = glassbox_data::open(&config.data)?;
+        let experiment = config.build()?;
         config.data = glassbox_data::absolute(&config.data); // found again from elsewhere
-        config.fix_horizon(data.train.len());
         let text = config.to_toml()?;
-        let experiment = (config.preset().build)(&config, data)?;
         let (dir, lock) = RunDir::create(out)?;
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
         let state = State { step: 0, seed: config.seed, examples: 0, seconds: 0.0 };
@@ -186,10 +184,13 @@ impl Runner {
         let run = &self.run;
         if self.sampled != Some(run.step) {
             let span = Span::phase(Phase::Evaluation, "samples");
-            let samples = run.experiment.sample(SAMPLES, SAMPLE_SEED);
+            let sample = run.experiment.shown(SAMPLES, SAMPLE_SEED)?;
             drop(span);
-            write_png(&run.dir.sample_path(run.step), &samples)?;
-            observer.sampled(run.step, &samples)?;
+            match &sample {
+                Sample::Picture(picture) => write_png(&run.dir.sample_path(run.step), picture)?,
+                Sample::Text(text) => write_atomically(&run.dir.text_path(run.step), text.as_bytes())?,
+            }
+            observer.sampled(run.step, &sample)?;
             self.sampled = Some(run.step);
         }
         Ok(())
@@ -279,9 +280,10 @@ impl Runner {
             write_png(&path, &picture.image)?;
             pictures.push(path);
         }
+        let texts: Vec<_> = [run.dir.text_path(step)].into_iter().filter(|path| path.exists()).collect();
         report::page(run, &shown, &evaluation)?.write(&run.dir.report_path())?;
         // Last, for it tells that all of this is there: see is_concluded.
         Evaluation { step, metrics: evaluation.clone() }.write(&run.dir)?;
-        Ok(Outcome { step, ending, evaluation, seconds, pictures, report: run.dir.report_path() })
+        Ok(Outcome { step, ending, evaluation, seconds, pictures, texts, report: run.dir.report_path() })
     }
 }

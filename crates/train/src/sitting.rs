@@ -43,6 +43,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// The pictures that were drawn at the end, samples first; they are also in the report.
     pub pictures: Vec<PathBuf>,
+    /// The text that was written at the end, if the model writes; it is also in the report.
+    pub texts: Vec<PathBuf>,
     /// `report.html`.
     pub report: PathBuf,
 }

@@ -70,9 +70,10 @@ impl Trained {
     pub(crate) fn load(dir: &RunDir, config: &RunConfig, step: u64) -> Result<Trained, TrainError> {
         let folder = dir.checkpoint_path(step);
         let state = read_state(&folder.join("state.json"), step, config.seed)?;
-        let mut experiment = (config.preset().build)(config, glassbox_data::open(&config.data)?)?;
+        let mut config = config.clone();
+        let mut experiment = config.build()?;
         experiment.load(&folder)?;
-        Ok(Trained { dir: dir.clone(), config: config.clone(), step, experiment, warnings: Vec::new(), state })
+        Ok(Trained { dir: dir.clone(), config, step, experiment, warnings: Vec::new(), state })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::binary::VaeBinary;
 use crate::conv::VaeConv;
 use crate::mlp::{AeMlp, VaeMlp};
 use crate::training::Training;
-use glassbox_train::{Preset, Setting};
+use glassbox_train::{Build, Preset, Setting};
 
 /// Both have the same settings, so that a comparison is one.
 const SETTINGS: &[Setting] = &[
@@ -28,7 +28,8 @@ logits = W4·relu(W3·z + b3) + b4                    (B, 20) -> (B, 400) -> (B,
 loss = −Σ_d [x·ln σ(logits) + (1 − x)·ln(1 − σ(logits))]    over the pixels d, mean over the batch, in nats",
     data: "fashion-mnist",
     settings: SETTINGS,
-    build: |config, data| Ok(Box::new(Training::<AeMlp>::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(Training::<AeMlp>::new(config, data)?))),
 };
 
 /// The variational autoencoder.
@@ -46,7 +47,8 @@ kl = −½ Σ_j (1 + logvar − mu² − exp(logvar))        over the latents j
 loss = reconstruction + kl                          mean over the batch, in nats",
     data: "fashion-mnist",
     settings: SETTINGS,
-    build: |config, data| Ok(Box::new(Training::<VaeMlp>::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(Training::<VaeMlp>::new(config, data)?))),
 };
 
 /// The convolutional variational autoencoder, with a code of two numbers.
@@ -74,7 +76,8 @@ loss = reconstruction + beta·kl                                  mean over the 
         Setting::count("sample_every", "steps between samples and held-out losses", 79, 1, 1_000_000_000),
         Setting::count("checkpoint_every", "steps between checkpoints", 395, 1, 1_000_000_000),
     ],
-    build: |config, data| Ok(Box::new(Training::<VaeConv>::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(Training::<VaeConv>::new(config, data)?))),
 };
 
 /// The variational autoencoder of binary pictures, whose bounds are likelihoods.
@@ -104,7 +107,8 @@ active_units = the latents with Var_x(mu) > 0.01",
         Setting::count("sample_every", "steps between samples and held-out losses", 800, 1, 1_000_000_000),
         Setting::count("checkpoint_every", "steps between checkpoints", 4000, 1, 1_000_000_000),
     ],
-    build: |config, data| Ok(Box::new(Training::<VaeBinary>::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(Training::<VaeBinary>::new(config, data)?))),
 };
 
 /// All presets of this family.

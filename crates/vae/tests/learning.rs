@@ -20,7 +20,7 @@ fn the_loss_falls_and_is_the_sum_of_its_parts() {
     for preset in PRESETS.iter().copied() {
         let mut config = small(preset);
         config.set("lr=0.003").unwrap();
-        let mut training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+        let mut training = preset.build.pictures(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
         let before = training.evaluate().get("loss").unwrap();
         let steps: Vec<Metrics> = (0..80).map(|step| training.train_step(step).unwrap().metrics).collect();
         let after = training.evaluate();
@@ -59,7 +59,7 @@ fn resume_is_bit_identical() {
 /// Everything that a few steps and an evaluation come to, as bits.
 fn bits(preset: &'static Preset) -> (Vec<u64>, Vec<u8>) {
     let config = small(preset);
-    let mut training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+    let mut training = preset.build.pictures(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
     let mut numbers: Vec<u64> = Vec::new();
     for step in 0..3 {
         numbers.extend(training.train_step(step).unwrap().metrics.iter().map(|(_, v)| v.to_bits()));
@@ -119,7 +119,7 @@ fn beta_weighs_the_divergence_and_only_that() {
     let losses = |beta: &str| {
         let mut config = small(&VAE_BINARY);
         config.set(&format!("beta={beta}")).unwrap();
-        let mut training = (config.preset().build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+        let mut training = config.preset().build.pictures(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
         let m = training.train_step(0).unwrap().metrics;
         ["loss", "reconstruction", "kl"].map(|name| m.get(name).unwrap())
     };

@@ -28,7 +28,7 @@ fn samples_are_decoded_codes_from_the_prior_batch_for_batch() {
 fn every_preset_makes_pictures_of_its_data_and_the_grid_shows_them() {
     for preset in PRESETS.iter().copied() {
         let config = small(preset);
-        let training = (preset.build)(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
+        let training = preset.build.pictures(&config, glassbox_data::open(&config.data).unwrap()).unwrap();
         let samples = training.samples(10, 1);
         assert!(training.makes_pictures() && samples.shape() == [10, 1, 28, 28], "{}", preset.name);
         assert!(samples.to_vec().iter().all(|v| (0.0..=1.0).contains(v)), "{}", preset.name);

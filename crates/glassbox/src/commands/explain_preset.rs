@@ -40,6 +40,11 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     rows.push(vec!["all".into(), String::new(), quantity(all.flops, "FLOP"), quantity(all.bytes, "B")]);
     text.push_str(&indented(&table(&rows, &[false, true, true, true])));
 
+    let remarks = experiment.remarks();
+    if !remarks.is_empty() {
+        text.push_str(&format!("\n{remarks}"));
+    }
+
     text.push_str("\nThe graph of the loss of one batch, in the order in which it was computed:\n\n");
     text.push_str(&indented(&graph_text(&loss)));
     text.push_str(&format!("\n`glassbox explain {} --graph svg > graph.svg` draws it.\n", preset.name));
@@ -66,9 +71,8 @@ pub fn graph(preset: &'static Preset, picture: Picture) -> Result<String, Failur
 
 /// The model with its defaults.
 fn build(preset: &'static Preset) -> Result<(RunConfig, Box<dyn Experiment>), Failure> {
-    let config = RunConfig::new(preset);
-    let data = glassbox_data::open(preset.data).map_err(Failure::mistake)?;
-    let experiment = (preset.build)(&config, data)?;
+    let mut config = RunConfig::new(preset);
+    let experiment = config.build()?;
     Ok((config, experiment))
 }
 

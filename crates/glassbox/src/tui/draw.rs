@@ -14,13 +14,13 @@
 
 use super::pixels::{Colours, Pixels};
 use super::state::{Curve, State};
-use glassbox_train::shown;
+use glassbox_train::{Sample, shown};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::widgets::{Axis, Block, BorderType, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 use std::time::Duration;
 
 /// Distinguishable with the common kinds of colour blindness, too (Okabe and Ito 2008); light enough for a black terminal.
@@ -120,8 +120,14 @@ fn draw_samples(frame: &mut Frame<'_>, area: Rect, state: &State, colours: Colou
     let block = Block::bordered().border_type(BorderType::Rounded).title(title);
     let inside = block.inner(area);
     frame.render_widget(block, area);
-    if let Some((_, image)) = &state.samples {
-        frame.render_widget(Pixels { image, colours }, inside);
+    match &state.samples {
+        Some((_, Sample::Picture(image))) => frame.render_widget(Pixels { image, colours }, inside),
+        Some((_, Sample::Text(text))) => {
+            // Whatever a model writes, it moves no cursor.
+            let shown: String = text.chars().filter(|&c| c == '\n' || !c.is_control()).collect();
+            frame.render_widget(Paragraph::new(shown).wrap(Wrap { trim: false }), inside);
+        }
+        None => {}
     }
 }
 
@@ -157,7 +163,7 @@ mod tests {
             state.note(&Record { step, metrics, seconds: step as f64, examples: 10 * step });
         }
         let pixels = (0..40 * 40).map(|i| if i / 40 % 2 == 0 { 250 } else { 10 }).collect();
-        state.samples = Some((50, Image::new(40, 40, 1, pixels)));
+        state.samples = Some((50, Sample::Picture(Image::new(40, 40, 1, pixels))));
         state
     }
 
@@ -194,6 +200,14 @@ mod tests {
         let dots = text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
         assert!(dots > 40 && !text.contains("learning rate"), "{dots} cells of curves in\n{text}");
         assert_eq!(text.chars().filter(|&c| c == '▀').count(), 40 * 20, "{text}");
+    }
+
+    #[test]
+    fn a_text_is_shown_line_for_line_and_moves_no_cursor() {
+        let mut state = state(false);
+        state.samples = Some((50, Sample::Text("MACBETH.\nWhat, ho!\x1b[2J".to_string())));
+        let text = text(&frame(&state, 100, 30, Colours::All));
+        assert!(text.contains("│MACBETH.") && text.contains("│What, ho![2J"), "{text}");
     }
 
     #[test]

@@ -10,8 +10,7 @@ mod state;
 
 use crate::failure::Failure;
 use crate::output::note;
-use glassbox_data::image::Image;
-use glassbox_train::{Observer, Outcome, Record, TrainError, Trained, read_metrics};
+use glassbox_train::{Observer, Outcome, Record, Sample, TrainError, Trained, read_metrics};
 use pixels::Colours;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -96,7 +95,7 @@ impl Observer for Tui {
         }
     }
 
-    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
+    fn sampled(&mut self, step: u64, samples: &Sample) -> Result<(), TrainError> {
         self.state().samples = Some((step, samples.clone()));
         Ok(())
     }

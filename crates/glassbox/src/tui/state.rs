@@ -1,7 +1,6 @@
 //! What the dashboard shows: of constant size, however long a run is.
 
-use glassbox_data::image::Image;
-use glassbox_train::{HELD_OUT, Metrics, Preset, Record};
+use glassbox_train::{HELD_OUT, Metrics, Preset, Record, Sample};
 use std::time::{Duration, Instant};
 
 /// A curve has at most twice as many points; a wide terminal has 2 · 200 columns of dots.
@@ -62,7 +61,7 @@ pub(super) struct State {
     /// The last value of every metric, in the order in which they came up.
     pub(super) metrics: Vec<(String, f64)>,
     /// The last samples, and the step after which they were drawn.
-    pub(super) samples: Option<(u64, Image)>,
+    pub(super) samples: Option<(u64, Sample)>,
     /// The last warning.
     pub(super) warning: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Both judges by name, with what they cost and what can be set.
 
 use super::JudgeTraining;
-use glassbox_train::{Preset, Setting};
+use glassbox_train::{Build, Preset, Setting};
 
 /// Clothes and digits differ in how much help they need: with the settings of the digits, 88.3% of the test clothes are named
 /// rightly, with their own 90.05%. (Chosen by the test pictures, so both are a little flattered.)
@@ -39,7 +39,8 @@ pub static JUDGE: Preset = Preset {
     formula: FORMULA,
     data: "fashion-mnist",
     settings: &settings(3e-3, 0.2, 1),
-    build: |config, data| Ok(Box::new(JudgeTraining::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(JudgeTraining::new(config, data)?))),
 };
 
 /// The judge of digits.
@@ -50,7 +51,8 @@ pub static JUDGE_DIGITS: Preset = Preset {
     formula: FORMULA,
     data: "digits",
     settings: &settings(2e-3, 0.3, 2),
-    build: |config, data| Ok(Box::new(JudgeTraining::new(config, data)?)),
+    steps: None,
+    build: Build::Pictures(|config, data| Ok(Box::new(JudgeTraining::new(config, data)?))),
 };
 
 /// Both judges.

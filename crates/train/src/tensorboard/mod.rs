@@ -8,13 +8,14 @@ mod event;
 mod frame;
 
 use crate::error::TrainError;
+use crate::experiment::Sample;
 use crate::metrics::{Record, read_metrics};
 use crate::observer::Observer;
 use crate::run_dir::io_error;
 use crate::sitting::Outcome;
 use crate::trained::Trained;
 use event::{Event, What};
-use glassbox_data::image::{Image, read_png};
+use glassbox_data::image::read_png;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -64,9 +65,9 @@ impl Observer for TensorBoard {
         file.write(&event)
     }
 
-    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
+    fn sampled(&mut self, step: u64, samples: &Sample) -> Result<(), TrainError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.write(&Event::image(now(), step, samples))
+        file.write(&Event::sample(now(), step, samples))
     }
 
     fn end(&mut self, _: &Outcome) -> Result<(), TrainError> {
@@ -122,10 +123,14 @@ impl EventFile {
     fn write_past(&mut self, run: &Trained) -> Result<(), TrainError> {
         let records = read_metrics(&run.dir.metrics_path())?;
         let mut sampled = run.dir.sampled_steps()?.into_iter().filter(|&step| step <= run.step).peekable();
+        let mut written = run.dir.written_steps()?.into_iter().filter(|&step| step <= run.step).peekable();
         for record in records.iter().filter(|record| record.step <= run.step) {
             while let Some(step) = sampled.next_if(|&step| step <= record.step) {
                 let samples = read_png(&run.dir.sample_path(step))?;
                 self.write(&Event::image(self.origin + record.seconds, step, &samples))?;
+            }
+            while let Some(step) = written.next_if(|&step| step <= record.step) {
+                self.write(&Event::text(self.origin + record.seconds, step, &run.dir.read_text(step)?))?;
             }
             self.write(&self.scalars(record))?;
         }

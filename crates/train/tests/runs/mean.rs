@@ -4,7 +4,7 @@ use glassbox_autograd::Var;
 use glassbox_data::DataSplits;
 use glassbox_tensor::Tensor;
 use glassbox_train::{
-    Experiment, Limits, Metrics, Parameter, Picture, Preset, Record, RunConfig, Runner, Setting, StepOutcome,
+    Build, Experiment, Limits, Metrics, Parameter, Picture, Preset, Record, RunConfig, Runner, Setting, StepOutcome,
     TrainError, read_metrics,
 };
 use std::fs;
@@ -36,7 +36,8 @@ pub static MEAN: Preset = Preset {
         Setting::count("unused", "1 for a parameter that the loss doesn't depend on", 0, 0, 1),
         Setting::count("nan_at", "the step whose loss is not a number", 0, 0, 1000),
     ],
-    build: |config, data| {
+    steps: None,
+    build: Build::Pictures(|config, data| {
         let pixels = data.train.pixels();
         Ok(Box::new(MeanPicture {
             data,
@@ -47,7 +48,7 @@ pub static MEAN: Preset = Preset {
             weights: vec![0.0; pixels],
             momentum: vec![0.0; pixels],
         }))
-    },
+    }),
 };
 
 impl MeanPicture {

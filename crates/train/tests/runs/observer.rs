@@ -1,8 +1,8 @@
 //! Who looks on is told everything, in order, and changes nothing.
 
 use crate::mean::{MEAN, start, timeless, until, weights};
-use glassbox_data::image::{Image, read_png};
-use glassbox_train::{Ending, Observer, Outcome, Record, Runner, TrainError, Trained};
+use glassbox_data::image::read_png;
+use glassbox_train::{Ending, Observer, Outcome, Record, Runner, Sample, TrainError, Trained};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -34,8 +34,9 @@ impl Observer for Scribe {
         Ok(())
     }
 
-    fn sampled(&mut self, step: u64, samples: &Image) -> Result<(), TrainError> {
-        assert_eq!(&read_png(&self.run.join(format!("samples/step-{step}.png"))).unwrap(), samples);
+    fn sampled(&mut self, step: u64, samples: &Sample) -> Result<(), TrainError> {
+        let picture = read_png(&self.run.join(format!("samples/step-{step}.png"))).unwrap();
+        assert_eq!(&Sample::Picture(picture), samples);
         self.note(format!("samples {step}"));
         Ok(())
     }

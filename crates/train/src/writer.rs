@@ -1,0 +1,81 @@
+//! Models that write: how the next token is chosen, and who hears of it.
+
+use crate::error::TrainError;
+
+/// How a text is written: how long it gets, and how each token is drawn from the model's distribution of it.
+///
+/// The rules apply in the order of the fields, each to what the one before it left. What is left is drawn from with
+/// probabilities that add up to 1 again.
+///
+/// ```
+/// use glassbox_train::Sampling;
+/// let careful = Sampling { temperature: 0.7, top_k: Some(40), ..Sampling::default() };
+/// assert_eq!((careful.tokens, careful.seed), (500, 0));
+/// assert!(Sampling::greedy().temperature == 0.0);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// The most tokens that are written.
+    pub tokens: usize,
+    /// What the random numbers follow from.
+    pub seed: u64,
+    /// Logits of tokens that are in the text already are made less likely: divided by this if they are positive, multiplied if
+    /// they are negative (Keskar et al. 2019, CTRL, section 4.1). 1 changes nothing.
+    pub repetition_penalty: f32,
+    /// What logits are divided by. Below 1 the likely becomes likelier; at 0 the likeliest token is taken.
+    pub temperature: f32,
+    /// Only so many tokens, the likeliest (Fan et al. 2018).
+    pub top_k: Option<usize>,
+    /// Only the likeliest tokens whose probabilities add up to this (Holtzman et al. 2020, nucleus sampling). 1 changes nothing.
+    pub top_p: f32,
+    /// Only tokens whose probability is at least this share of the likeliest one's (Nguyen et al. 2024). 0 changes nothing.
+    pub min_p: f32,
+    /// Where one of these is written, the text ends before it.
+    pub stop: Vec<String>,
+}
+
+/// 500 tokens from the model's own distribution, by seed 0.
+impl Default for Sampling {
+    fn default() -> Sampling {
+        Sampling {
+            tokens: 500,
+            seed: 0,
+            repetition_penalty: 1.0,
+            temperature: 1.0,
+            top_k: None,
+            top_p: 1.0,
+            min_p: 0.0,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl Sampling {
+    /// The likeliest token, every time.
+    pub fn greedy() -> Sampling {
+        Sampling { temperature: 0.0, ..Sampling::default() }
+    }
+}
+
+/// A model that writes text.
+pub trait Writer {
+    /// Goes on where `prompt` ends. Each piece of text is handed to `out` as soon as it stands; the prompt is not. If `out`
+    /// returns false, nobody reads on, and the writing ends.
+    ///
+    /// # Errors
+    /// If the prompt has something in it that the model has no token for.
+    fn write(&self, prompt: &str, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) -> Result<(), TrainError>;
+
+    /// The same as one text.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    fn written(&self, prompt: &str, sampling: &Sampling) -> Result<String, TrainError> {
+        let mut text = String::new();
+        self.write(prompt, sampling, &mut |piece| {
+            text.push_str(piece);
+            true
+        })?;
+        Ok(text)
+    }
+}
