@@ -23,6 +23,7 @@ FLOORS = {
     "glassbox-data": 3,
     "glassbox-train": 4,
     "glassbox-measure": 5,
+    "glassbox-transformer": 6,
     "glassbox-vae": 6,
     "glassbox": 8,
 }

@@ -96,21 +96,23 @@ def define():
             return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") + kl
 
     class TransformerBlock(nn.Module):
+        """GPT-2's names, without its biases."""
+
         def __init__(self, dim, heads):
             super().__init__()
+            linear = lambda inputs, outputs: nn.Linear(inputs, outputs, bias=False)
             self.heads = heads
-            self.ln1 = nn.LayerNorm(dim, bias=False)
-            self.qkv = nn.Linear(dim, 3 * dim, bias=False)
-            self.proj = nn.Linear(dim, dim, bias=False)
-            self.ln2 = nn.LayerNorm(dim, bias=False)
-            self.fc = nn.Linear(dim, 4 * dim, bias=False)
-            self.fc2 = nn.Linear(4 * dim, dim, bias=False)
+            self.ln_1 = nn.LayerNorm(dim, bias=False)
+            self.attn = nn.ModuleDict({"c_attn": linear(dim, 3 * dim), "c_proj": linear(dim, dim)})
+            self.ln_2 = nn.LayerNorm(dim, bias=False)
+            self.mlp = nn.ModuleDict({"c_fc": linear(dim, 4 * dim), "c_proj": linear(4 * dim, dim)})
 
         def forward(self, x):
-            q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(self.ln1(x)).chunk(3, -1))
+            qkv = self.attn["c_attn"](self.ln_1(x)).chunk(3, -1)
+            q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in qkv)
             seen = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + self.proj(seen.transpose(1, 2).flatten(2))
-            return x + self.fc2(F.gelu(self.fc(self.ln2(x))))
+            x = x + self.attn["c_proj"](seen.transpose(1, 2).flatten(2))
+            return x + self.mlp["c_proj"](F.gelu(self.mlp["c_fc"](self.ln_2(x))))
 
     class Gpt(Model):
         causal = True
@@ -119,8 +121,8 @@ def define():
         def __init__(self, layers, heads, dim, context, batch, words=65):
             super().__init__()
             self.wte, self.wpe = nn.Embedding(words, dim), nn.Embedding(context, dim)
-            self.blocks = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
-            self.lnf = nn.LayerNorm(dim, bias=False)
+            self.h = nn.ModuleList(TransformerBlock(dim, heads) for _ in range(layers))
+            self.ln_f = nn.LayerNorm(dim, bias=False)
             for p in self.parameters():
                 if p.dim() == 2:
                     nn.init.normal_(p, std=0.02)
@@ -131,9 +133,9 @@ def define():
 
         def loss(self, x, y):
             h = self.wte(x) + self.wpe.weight[: x.shape[1]]
-            for block in self.blocks:
+            for block in self.h:
                 h = block(h)
-            logits = F.linear(self.lnf(h), self.wte.weight)  # the head is the embedding
+            logits = F.linear(self.ln_f(h), self.wte.weight)  # the head is the embedding
             return F.cross_entropy(logits.flatten(0, 1), y.flatten())
 
         def optimizer(self, fused):

@@ -12,7 +12,7 @@
 //! | `step:pixelcnn` | PixelCNN, 7 layers of 64, 28 × 28 | 32 | 278,336 |
 //!
 //! Parameters are called as in PyTorch, so its state dicts load. `tests/steps.rs` holds the losses and gradients to PyTorch's.
-//! A model is built here until its family has a crate; that crate then takes its file's place.
+//! The GPT is `glassbox-transformer`'s; a model is built here until its family has a crate, which then brings it.
 
 mod dcgan;
 mod gpt;
@@ -27,6 +27,7 @@ use glassbox_autograd::Gradients;
 use glassbox_nn::Module;
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
+use glassbox_transformer::GptSizes;
 
 /// What can be asked for, in the order of the table above.
 pub const NAMES: [&str; 9] = [
@@ -75,8 +76,8 @@ pub fn build(name: &str, batch: Option<usize>) -> Option<Box<dyn Step>> {
     let size = |usual| batch.unwrap_or(usual);
     Some(match name.strip_prefix("step:")? {
         "vae" => Box::new(vae::VaeStep::build(size(128), key)),
-        "gpt_char" => Box::new(gpt::GptStep::build(gpt::GptSizes::CHAR, size(12), key)),
-        "gpt_baby" => Box::new(gpt::GptStep::build(gpt::GptSizes::BABY, size(16), key)),
+        "gpt_char" => Box::new(gpt::GptStep::build(GptSizes::CHAR, size(12), key)),
+        "gpt_baby" => Box::new(gpt::GptStep::build(GptSizes::BABY, size(16), key)),
         "dcgan" => Box::new(dcgan::DcganStep::build(size(64), key)),
         "unet32" => Box::new(unet::UNetStep::build(32, size(32), key)),
         "unet64" => Box::new(unet::UNetStep::build(64, size(32), key)),

@@ -1,6 +1,8 @@
 //! What can be asked for: the commands and their flags. [`crate::parse`] reads them.
 
-use crate::values::{checkpoints, isa, label, minutes, pictures, seed, steps, threads};
+use crate::values::{
+    checkpoints, isa, label, minutes, penalty, pictures, seed, share, steps, stop, temperature, threads, tokens,
+};
 use crate::words::{data_sets, presets, subjects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -31,9 +33,9 @@ pub enum Command {
     List(List),
     /// Train a preset into a run directory, or go on with a run
     Train(Train),
-    /// Draw pictures with a trained model
+    /// Draw pictures with a trained model, or write text with one that writes
     Sample(Sample),
-    /// Judge the last checkpoint of a run on pictures that it wasn't trained on
+    /// Judge the last checkpoint of a run on data that it wasn't trained on
     Eval(Eval),
     /// Compare runs on one page, or write the report of one anew; or their metrics as CSV
     Report(Report),
@@ -110,7 +112,7 @@ pub struct Train {
     /// Change one key of the configuration; `glassbox explain PRESET` shows the keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The data set: a name that `glassbox data list` shows, or the path of pictures: photos, photos?size=32&colour=grey
+    /// The data set: a name that `glassbox data list` shows, or a path, such as photos, photos?size=32&colour=grey, my.txt
     #[arg(long, value_name = "SPEC", value_parser = data_sets(), hide_possible_values = true)]
     pub data: Option<String>,
 }
@@ -121,22 +123,50 @@ pub struct Sample {
     /// A run directory
     #[arg(value_name = "DIR")]
     pub run: PathBuf,
-    /// How many samples [default: 64]
+    /// How many samples [default: 64 pictures, or one text]
     #[arg(short, value_name = "N", allow_negative_numbers = true, value_parser = pictures, conflicts_with = "kind")]
     pub n: Option<usize>,
-    /// What the noise of the samples follows from [default: 0]
+    /// What the noise of the samples follows from; text i is that of seed S + i [default: 0]
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seed, conflicts_with = "kind")]
     pub seed: Option<u64>,
     /// Another picture of the model instead of samples, such as reconstructions or interpolations
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
-    /// The PNG file to write [default: KIND.png, or samples-seed-S.png, in DIR/samples; -2 is added if that exists, …]
+    /// Text: what to go on from; the text begins with it [default: the beginning of a line]
+    #[arg(long, value_name = "TEXT", conflicts_with = "kind", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+    /// Text: the most tokens to write [default: 500]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
+    pub tokens: Option<usize>,
+    /// Text: what logits are divided by; below 1 the likely becomes likelier, 0 is --greedy [default: 1]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = temperature, conflicts_with = "kind")]
+    pub temperature: Option<f32>,
+    /// Text: draw each token from so many, the likeliest
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
+    pub top_k: Option<usize>,
+    /// Text: draw from the likeliest tokens whose probabilities add up to P
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share, conflicts_with = "kind")]
+    pub top_p: Option<f32>,
+    /// Text: draw from tokens whose probability is at least P times that of the likeliest
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share, conflicts_with = "kind")]
+    pub min_p: Option<f32>,
+    /// Text: make tokens that are in it already less likely; 1 changes nothing
+    #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = penalty, conflicts_with = "kind")]
+    pub repetition_penalty: Option<f32>,
+    /// Text: take the likeliest token every time
+    #[arg(long, conflicts_with_all = ["kind", "temperature", "top_k", "top_p", "min_p", "n", "seed"])]
+    pub greedy: bool,
+    /// Text: end before this is written; may be there several times
+    #[arg(long, value_name = "TEXT", conflicts_with = "kind", allow_hyphen_values = true, value_parser = stop)]
+    pub stop: Vec<String>,
+    /// The file to write: .png for pictures, .txt for text [default: KIND.png, or samples-seed-S.png, in DIR/samples, and -2 is
+    /// added if that exists, …; text is shown here]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Replace that file if it exists
     #[arg(long, requires = "out")]
     pub force: bool,
-    /// Threads to compute with; the picture doesn't depend on it [default: all processors]
+    /// Threads to compute with; what is made doesn't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
 }

@@ -15,6 +15,8 @@ pub struct Written {
 
 /// Samples, a picture of data.
 pub const PICTURE: Written = Written { what: "a PNG picture", extension: "png" };
+/// What a model wrote.
+pub const TEXT: Written = Written { what: "a text", extension: "txt" };
 /// A report.
 pub const PAGE: Written = Written { what: "a page", extension: "html" };
 /// A roofline.

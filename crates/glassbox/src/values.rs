@@ -8,6 +8,8 @@ const MOST_TOML: u64 = i64::MAX as u64;
 const MOST_THREADS: u64 = 1024;
 /// More pictures than this are no longer looked at, and one PNG of them would be 50 MB.
 const MOST_PICTURES: u64 = 4096;
+/// More tokens than this are no longer read.
+const MOST_TOKENS: u64 = 1_000_000_000;
 /// More checkpoints than this are more than any run writes.
 const MOST_CHECKPOINTS: u64 = 1_000_000;
 
@@ -64,6 +66,38 @@ pub fn steps(text: &str) -> Result<u64, String> {
 /// `--seed`
 pub fn seed(text: &str) -> Result<u64, String> {
     whole(text, 0, MOST_TOML)
+}
+
+/// `--tokens`, `--top-k`
+pub fn tokens(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_TOKENS).map(|n| n as usize)
+}
+
+/// `--temperature`
+pub fn temperature(text: &str) -> Result<f32, String> {
+    real(text, |t| t == 0.0 || (1e-3..=1e3).contains(&t), "0 or a number from 0.001 to 1000, such as 0.8")
+}
+
+/// `--top-p`, `--min-p`
+pub fn share(text: &str) -> Result<f32, String> {
+    real(text, |p| (0.0..=1.0).contains(&p), "a number from 0 to 1, such as 0.9")
+}
+
+/// `--repetition-penalty`
+pub fn penalty(text: &str) -> Result<f32, String> {
+    real(text, |r| (1e-3..=1e3).contains(&r), "a number from 0.001 to 1000, such as 1.2")
+}
+
+/// `--stop`
+pub fn stop(text: &str) -> Result<String, String> {
+    match text.is_empty() {
+        false => Ok(text.to_string()),
+        true => Err("every text ends before nothing; give one character at least".to_string()),
+    }
+}
+
+fn real(text: &str, fits: impl Fn(f32) -> bool, wanted: &str) -> Result<f32, String> {
+    text.parse::<f32>().ok().filter(|&x| fits(x)).ok_or_else(|| format!("give {wanted}"))
 }
 
 fn whole(text: &str, least: u64, most: u64) -> Result<u64, String> {

@@ -1,4 +1,4 @@
-//! `glassbox eval`: what the last checkpoint of a run is worth on pictures that it wasn't trained on.
+//! `glassbox eval`: what the last checkpoint of a run is worth on data that it wasn't trained on.
 
 use super::{judge, open_run};
 use crate::cli::Eval;
@@ -28,7 +28,7 @@ pub fn run(options: &Eval) -> Result<(), Failure> {
         return print_json(&Value::Object(document));
     }
     let rows: Vec<_> = metrics.iter().map(|(name, value)| vec![name.to_string(), format!("{value:.4}")]).collect();
-    let about = format!("{preset} in {run_path}, step {}, test pictures of {}", run.step, run.config.data);
+    let about = format!("{preset} in {run_path}, step {}, held out of {}", run.step, run.config.data);
     let judged = judged.map_or(String::new(), |judged| format!("\n{}", judge::as_text(&judged)));
     print(&format!("{about}\n{}{judged}", table(&rows, &[false, true])))
 }

@@ -17,6 +17,7 @@ mod repro;
 mod repro_page;
 mod repro_runs;
 mod sample;
+mod sample_text;
 mod train;
 
 use crate::cli::Command;
@@ -32,7 +33,7 @@ use std::sync::LazyLock;
 
 /// Every model that can be trained, family by family.
 static PRESETS: LazyLock<Vec<&'static Preset>> =
-    LazyLock::new(|| [glassbox_vae::PRESETS, glassbox_measure::PRESETS].concat());
+    LazyLock::new(|| [glassbox_vae::PRESETS, glassbox_transformer::PRESETS, glassbox_measure::PRESETS].concat());
 
 /// Runs a command.
 pub fn run(command: Command) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
-//! `glassbox sample`: a picture from a trained model.
+//! `glassbox sample`: a picture or a text from a trained model.
 
-use super::open_run;
+use super::{open_run, sample_text};
 use crate::cli::Sample;
 use crate::failure::Failure;
 use crate::out_file::{PICTURE, cannot_write, check, next_free};
@@ -13,11 +13,15 @@ const SAMPLES: usize = 64;
 
 /// Runs `glassbox sample`.
 pub fn run(options: &Sample) -> Result<(), Failure> {
+    super::start_threads(options.threads)?;
+    let run = open_run(&options.run)?;
+    if let Some(writer) = run.experiment.writer() {
+        return sample_text::write(writer, run.config.preset().name, options);
+    }
+    sample_text::refuse(run.config.preset().name, options)?;
     if let Some(out) = &options.out {
         check("--out", out, &PICTURE, options.force)?;
     }
-    super::start_threads(options.threads)?;
-    let run = open_run(&options.run)?;
     let (name, image) = match options.kind.as_deref() {
         None | Some("samples") => {
             let seed = options.seed.unwrap_or(0);

@@ -174,6 +174,7 @@ fn limits(options: &Train, interrupt: &'static AtomicBool) -> Limits<'static> {
 fn describe(run: &Path, outcome: &Outcome) -> String {
     let mut text = format!("step {}  test {}  {:.1} s\n", outcome.step, outcome.evaluation, outcome.seconds);
     outcome.pictures.iter().for_each(|picture| text.push_str(&path("picture", picture)));
+    outcome.texts.iter().for_each(|written| text.push_str(&path("text", written)));
     text.push_str(&path("report", &outcome.report));
     if outcome.ending != Ending::Finished {
         text.push_str(&format!("not finished; go on with  glassbox train --resume {}\n", run.display()));

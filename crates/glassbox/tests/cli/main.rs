@@ -16,5 +16,6 @@ mod repro;
 mod settings;
 mod shells;
 mod streams;
+mod text;
 mod two_processes;
 mod watching;

@@ -146,6 +146,7 @@ fn set_up(place: &Place, given: &str) {
     match (what, name) {
         _ if given == A_SLOW_BUILD => {}
         ("a", "run") => place.copy_run("run"),
+        ("a", "writer") => place.copy_text_run("run"),
         ("a", "comparison") => ["ae", "vae-mlp"].iter().for_each(|part| place.copy_run(&format!("both/{part}"))),
         ("data", "") => {
             idx(place, "data/train-images-idx3-ubyte", "3 28 28");

@@ -39,6 +39,21 @@ impl Place {
         copy(&original.path("run"), &self.path(folder));
     }
 
+    /// Puts a run of a model that writes, of two steps, into a folder.
+    pub fn copy_text_run(&self, folder: &str) {
+        static RUN: OnceLock<Place> = OnceLock::new();
+        let original = RUN.get_or_init(|| {
+            let place = Place::new();
+            place.write("text.txt", "To be, or not to be, that is the question.\n".repeat(40));
+            let line = "train gpt --out run --steps 2 --data text.txt --set width=8 --set heads=2 --set layers=1 --set context=16";
+            let output = place.glassbox(line.split(' '));
+            assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+            place
+        });
+        fs::create_dir_all(self.path(folder)).expect("a folder is made");
+        copy(&original.path("run"), &self.path(folder));
+    }
+
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)

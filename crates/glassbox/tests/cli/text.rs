@@ -1,0 +1,76 @@
+//! A model that writes, from the command line: trained on a text, judged, sampled.
+
+use crate::place::{Place, stdout};
+use serde_json::Value;
+use std::process::Output;
+
+fn writer() -> Place {
+    let place = Place::new();
+    place.copy_text_run("run");
+    place
+}
+
+#[track_caller]
+fn run(place: &Place, line: &str) -> Output {
+    let output = place.glassbox(line.split(' '));
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[test]
+fn a_text_goes_on_where_its_prompt_ends_and_follows_from_its_seed() {
+    let place = writer();
+    let text = |line: &str| stdout(&run(&place, line));
+    let written = text("sample run --prompt be --tokens 30 --seed 4");
+    assert!(written.starts_with("be") && written.ends_with('\n'), "{written:?}");
+    assert_eq!(written.chars().count(), 2 + 30 + 1);
+    assert_eq!(written, text("sample run --prompt be --tokens 30 --seed 4 --threads 1"));
+    assert_ne!(written, text("sample run --prompt be --tokens 30 --seed 5"));
+    // The rules of sampling arrive: with one candidate left there is no choice, whatever the seed.
+    let greedy = text("sample run --prompt be --tokens 30 --greedy");
+    for rule in ["--top-k 1", "--top-p 0", "--min-p 1", "--temperature 0"] {
+        assert_eq!(text(&format!("sample run --prompt be --tokens 30 --seed 9 {rule}")), greedy, "{rule}");
+    }
+    assert_ne!(text("sample run --prompt be --tokens 30 --greedy --repetition-penalty 5"), greedy);
+    assert_ne!(text("sample run --prompt be --tokens 30 --seed 4 --temperature 1.5"), written);
+    // Cut before a character that is in it.
+    let stop: String = written.chars().nth(12).unwrap().to_string();
+    let end = written[2..].find(&stop).unwrap() + 2;
+    let stopped = place.glassbox(["sample", "run", "--prompt", "be", "--tokens", "30", "--seed", "4", "--stop", &stop]);
+    assert_eq!(stdout(&stopped), format!("{}\n", &written[..end]));
+}
+
+#[test]
+fn several_texts_are_those_of_the_next_seeds_and_a_file_gets_what_is_shown() {
+    let place = writer();
+    let text = |line: &str| stdout(&run(&place, line));
+    let [first, second] = [4, 5].map(|seed| text(&format!("sample run --tokens 20 --seed {seed}")));
+    let both = text("sample run --tokens 20 --seed 4 -n 2");
+    assert_eq!(both, format!("{first}---------------\n{second}"));
+    assert_eq!(text("sample run --tokens 20 --seed 4 -n 2 --out both.txt"), "both.txt\n");
+    assert_eq!(String::from_utf8(place.read("both.txt")).unwrap(), both);
+}
+
+#[test]
+fn it_is_judged_in_nats_in_perplexity_and_in_bits_for_each_byte() {
+    let place = writer();
+    let document: Value = serde_json::from_str(&stdout(&run(&place, "eval run --json"))).unwrap();
+    let number = |name: &str| document[name].as_f64().unwrap_or_else(|| panic!("{name} is not in {document}"));
+    let loss = number("loss");
+    assert!((number("perplexity") - loss.exp()).abs() < 1e-9 * loss.exp());
+    assert!((number("bits_per_byte") - loss / 2f64.ln()).abs() < 1e-9, "ASCII is a byte each");
+    assert_eq!((document["preset"].as_str(), number("step")), (Some("gpt"), 2.0));
+}
+
+#[test]
+fn its_run_keeps_what_it_wrote_and_its_page_says_what_a_token_costs() {
+    let place = writer();
+    assert_eq!(String::from_utf8(place.read("run/samples/step-2.txt")).unwrap().chars().count(), 500);
+    assert!(String::from_utf8(place.read("run/report.html")).unwrap().contains("<pre>"));
+    let page = stdout(&run(&place, "explain gpt"));
+    for part in ["h.3", "wte", "804096", "state of a token (KV cache) 4096 B, 262.144 kB", "logits = ln_f(x)·wteᵀ"] {
+        // The embedded plays have 80 characters, and nanoGPT's text 65.
+        let part = part.replace("804096", &(804_096 + 15 * 128).to_string());
+        assert!(page.contains(&part), "{part:?} is not in\n{page}");
+    }
+}

@@ -1,0 +1,73 @@
+//! # Transformers: models that write
+//!
+//! ## The idea
+//!
+//! A text is a sequence of tokens, here characters, and its probability is a product:
+//!
+//! ```text
+//! p(x₁, …, x_n) = Π p(x_t | x₁, …, x_{t−1})          the rule of the product, for any distribution
+//! −ln p(x₁, …, x_n) = Σ −ln p(x_t | x₁, …, x_{t−1})   a sum of losses of a classifier
+//! ```
+//!
+//! So who can say after any beginning how likely each token is to come next, has a model of texts; and who draws a token from
+//! that, appends it and asks again, writes one. Nothing is approximated, and nothing but the likelihood is maximised.
+//!
+//! What is left to choose is how a prediction looks at the past. Counting pairs looks at one token. A recurrent network squeezes the
+//! past into a state of fixed size. A transformer (Vaswani et al. 2017) keeps all of it, as a key and a value for each token, and
+//! each prediction takes the mean of the values whose keys are like its query. A causal mask hides what comes later; with it, one
+//! pass over a window gives the predictions after each of its tokens, and so the loss of all of them at once.
+//!
+//! ## The code that computes it
+//!
+//! [`Gpt`] is GPT-2's transformer under GPT-2's names. Any [`LanguageModel`] gives logits; [`Training`] turns them into a loss, a step
+//! and an evaluation; [`probabilities`] says how a token is chosen from them.
+//!
+//! ```
+//! use glassbox_nn::Context;
+//! use glassbox_tensor::random::Key;
+//! use glassbox_train::Sampling;
+//! use glassbox_transformer::{Gpt, GptSizes, LanguageModel, Memory, Windows, write_tokens};
+//!
+//! let gpt = Gpt::new(GptSizes { words: 80, ..GptSizes::CHAR }, Key::new(0));
+//! let text = glassbox_data::open_text("shakespeare")?;
+//! let Windows { x, y } = Windows::random(text.train(), 12, 64, Key::new(1)); // (12, 64) each
+//! let loss = gpt.loss(&x, &y, &Context::train(Key::new(2)));
+//! assert!((loss.item() - 80f32.ln()).abs() < 0.2); // it knows nothing yet: every character is as likely as any other
+//! loss.backward();
+//!
+//! let prompt = text.vocabulary().encode("MACBETH.\n")?;
+//! let mut written = Vec::new();
+//! let sampling = Sampling { tokens: 20, ..Sampling::default() };
+//! write_tokens(&gpt.frozen(), Memory::Kept, &prompt, &sampling, &mut |token| {
+//!     written.push(token);
+//!     true
+//! });
+//! assert_eq!(written.len(), 20);
+//! # Ok::<(), glassbox_data::DataError>(())
+//! ```
+//!
+//! ## A token at a time
+//!
+//! Keys and values of past tokens don't change when a new one comes, so they are kept: the KV [`Cache`]. A token then costs one row
+//! through each matrix instead of a window. A test holds what is written with it to what is written without.
+
+#![forbid(unsafe_code)]
+
+mod cache;
+mod explained;
+mod gpt;
+mod model;
+mod presets;
+mod sampling;
+mod training;
+mod windows;
+mod writing;
+
+pub use cache::{Cache, Layer};
+pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, Mlp};
+pub use model::LanguageModel;
+pub use presets::{GPT, PRESETS};
+pub use sampling::{choose, probabilities};
+pub use training::{Trainable, Training};
+pub use windows::Windows;
+pub use writing::{Memory, write_tokens};

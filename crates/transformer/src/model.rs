@@ -1,0 +1,41 @@
+//! What every language model here has in common: the distribution of the next token after each of a sequence.
+
+use glassbox_autograd::{CrossEntropyOptions, Var};
+use glassbox_nn::{Context, Module};
+use glassbox_tensor::{Ids, Tensor};
+
+/// A model of p(token | the tokens before it). What differs is how the past is looked at; the loss, training and writing follow.
+pub trait LanguageModel: Module + Clone {
+    /// What it keeps of the tokens that it has read, so that the next costs no more than itself.
+    type State;
+
+    /// The most tokens that it looks at, the one that is read last among them.
+    fn context(&self) -> usize;
+
+    /// The logits of the next token after each: (B, T) -> (B, T, V), with T at most the context.
+    fn forward(&self, ids: &Ids, ctx: &Context) -> Var;
+
+    /// The state before any token.
+    fn begin(&self) -> Self::State;
+
+    /// Reads tokens, one at least, after those that the state has, and returns the logits of the one that follows them, (V).
+    ///
+    /// # Panics
+    /// If there is none, or if there would be more in the state than the context.
+    fn read(&self, state: &mut Self::State, tokens: &[u32]) -> Tensor;
+
+    /// How many bytes of state a token takes.
+    fn bytes_per_token(&self) -> usize;
+
+    /// The mean of −ln p(y | x up to here) in nats, over all tokens of x and y, (B, T) each.
+    fn loss(&self, x: &Ids, y: &Ids, ctx: &Context) -> Var {
+        self.forward(x, ctx).cross_entropy(y, CrossEntropyOptions::default())
+    }
+
+    /// The same model as constants: what it computes records no graph.
+    fn frozen(&self) -> Self {
+        let mut frozen = self.clone();
+        frozen.freeze();
+        frozen
+    }
+}

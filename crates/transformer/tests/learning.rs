@@ -1,0 +1,185 @@
+//! It learns, resumes exactly, doesn't depend on threads, and is judged by every token of the held-out text.
+
+mod common;
+
+use common::{small, text, timeless};
+use glassbox_data::text::{Text, Unit};
+use glassbox_nn::Context;
+use glassbox_tensor::Ids;
+use glassbox_tensor::parallel::with_serial_threshold;
+use glassbox_tensor::random::Key;
+use glassbox_train::{Experiment, Limits, Metrics, RunConfig, Runner, Sampling, Trained, Writer};
+use glassbox_transformer::{GPT, Gpt, LanguageModel, PRESETS, Training};
+use std::fs;
+use std::path::Path;
+
+fn until(end: u64) -> Limits<'static> {
+    Limits { end: Some(end), ..Limits::default() }
+}
+
+/// A configuration whose data is a file with the text.
+fn with_file(folder: &Path) -> RunConfig {
+    let path = folder.join("text.txt");
+    let text = text();
+    fs::write(&path, text.vocabulary().decode(text.tokens())).unwrap();
+    let mut config = small(&GPT);
+    config.data = path.display().to_string();
+    config
+}
+
+#[test]
+fn the_loss_falls_and_what_is_written_reads_like_the_text() {
+    let mut config = small(&GPT);
+    config.steps = Some(300);
+    let text = text();
+    let words = text.vocabulary().len() as f64;
+    let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
+    let before = training.evaluate().get("loss").unwrap();
+    assert!((before - words.ln()).abs() < 0.1, "{before}: an untrained model has no opinion");
+    let steps: Vec<Metrics> = (0..300).map(|step| training.train_step(step).unwrap().metrics).collect();
+    let after = training.evaluate().get("loss").unwrap();
+    assert!(after < 0.6, "{before} -> {after}");
+    assert!(steps.iter().all(|m| m.get("grad_norm").is_some_and(|norm| norm > 0.0)), "{}", steps[0]);
+    let rates: Vec<f64> = steps.iter().map(|m| m.get("lr").unwrap()).collect();
+    assert!(rates[..5].is_sorted() && rates[4] == 0.01 && rates[4..].is_sorted_by(|a, b| a >= b), "{rates:?}");
+    assert!((rates[0] - 0.01 / 5.0).abs() < 1e-12 && rates[299] < 1.1e-4, "{} .. {}", rates[0], rates[299]);
+    let said = training.written("To be, or ", &Sampling { tokens: 20, ..Sampling::greedy() }).unwrap();
+    assert!(said.contains("not to be"), "{said:?}");
+    let until_comma = Sampling { stop: vec![",".to_string()], ..Sampling::greedy() };
+    assert_eq!(training.written("or not to ", &until_comma).unwrap(), "be");
+}
+
+#[test]
+fn resume_is_bit_identical() {
+    let parent = tempfile::tempdir().unwrap();
+    let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
+    let start = |out| {
+        let mut config = with_file(parent.path());
+        config.set("dropout=0.2").unwrap();
+        config.steps = Some(14);
+        Runner::start(config, out).unwrap()
+    };
+    start(&whole).train(&until(14), &mut ()).unwrap();
+    start(&parts).train(&until(7), &mut ()).unwrap();
+    Runner::resume(&parts, PRESETS).unwrap().train(&until(14), &mut ()).unwrap();
+    assert_eq!(timeless(&whole), timeless(&parts));
+    let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
+    for file in checkpoint.into_iter().chain(["samples/step-12.txt", "evaluation.json", "config.toml"]) {
+        assert!(fs::read(whole.join(file)).unwrap() == fs::read(parts.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let bits = || {
+        let mut config = small(&GPT);
+        (config.steps, config.seed) = (Some(3), 1);
+        config.set("dropout=0.2").unwrap();
+        let mut training: Training<Gpt> = Training::new(&config, text()).unwrap();
+        let mut numbers: Vec<u64> = Vec::new();
+        for step in 0..3 {
+            numbers.extend(training.train_step(step).unwrap().metrics.iter().map(|(_, v)| v.to_bits()));
+        }
+        numbers.extend(training.evaluate().iter().map(|(_, v)| v.to_bits()));
+        (numbers, training.written("To", &Sampling { tokens: 40, ..Sampling::default() }).unwrap())
+    };
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| with_serial_threshold(0, bits))
+    };
+    let one = with(1);
+    for threads in [2, 3, 7] {
+        assert!(with(threads) == one, "{threads} threads");
+    }
+}
+
+/// Token by token in f64, with bytes that are not one for each character.
+#[test]
+fn the_evaluation_counts_every_token_once_and_bits_for_bytes() {
+    let mut config = small(&GPT);
+    config.steps = Some(30);
+    let words = "Æther, æther: über alles naïve.\n".repeat(30);
+    let text = Text::parse("a text", words.as_bytes(), Unit::Character).unwrap();
+    let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
+    (0..30).for_each(|step| drop(training.train_step(step).unwrap()));
+    let ours = training.evaluate();
+
+    let test = training.text().test().to_vec();
+    let (context, mut nats) = (training.model.context(), 0.0);
+    for i in 1..test.len() {
+        let start = (i - 1) / context * context; // of the window that predicts token i
+        let logits = training.model.forward(&Ids::from_slice(&test[start..i], [1, i - start]), &Context::eval());
+        let row = logits.value().select(0, 0).select(0, i - start - 1).to_vec();
+        let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
+        nats += sum.ln() - f64::from(row[test[i] as usize]);
+    }
+    let loss = nats / (test.len() - 1) as f64;
+    let bytes = training.text().vocabulary().decode(&test[1..]).len();
+    assert!(bytes > test.len(), "some characters are two bytes");
+    for (name, expected) in
+        [("loss", loss), ("perplexity", loss.exp()), ("bits_per_byte", nats / bytes as f64 / 2f64.ln())]
+    {
+        let is = ours.get(name).unwrap();
+        assert!((is - expected).abs() < 1e-4 * expected, "{name}: {is}, not {expected}");
+    }
+    assert_eq!(ours, training.evaluate());
+}
+
+#[test]
+fn a_run_keeps_its_text_and_refuses_one_of_other_characters() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    let mut config = with_file(parent.path());
+    config.steps = Some(6);
+    Runner::start(config, &run).unwrap().train(&Limits::default(), &mut ()).unwrap();
+    assert_eq!(fs::read_to_string(run.join("samples/step-6.txt")).unwrap().chars().count(), 500);
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("<pre>") && report.contains("Written after 6 steps."));
+    Trained::open(&run, PRESETS).unwrap();
+
+    fs::write(parent.path().join("text.txt"), "Other characters, and as many of them?\n".repeat(60)).unwrap();
+    let error = Trained::open(&run, PRESETS).err().unwrap().to_string();
+    assert!(error.contains("characters.txt") && error.contains("put that text back"), "{error}");
+}
+
+#[test]
+fn settings_that_contradict_each_other_or_the_text_are_refused() {
+    let refused = |settings: &[&str], text: &str| {
+        let mut config = small(&GPT);
+        config.steps = Some(5);
+        settings.iter().for_each(|setting| config.set(setting).unwrap());
+        let text = Text::parse("a text", text.as_bytes(), Unit::Character).unwrap();
+        Training::<Gpt>::new(&config, text).unwrap_err().to_string()
+    };
+    let long = "to be or not to be ".repeat(60);
+    assert_eq!(
+        refused(&["heads=3"], &long),
+        "heads = 3 can't share width = 16 evenly; set a width that is a multiple of the heads"
+    );
+    assert_eq!(
+        refused(&["min_lr=0.1"], &long),
+        "min_lr = 0.1 is above lr = 0.01, from which the rate falls to it; set min_lr too"
+    );
+    assert_eq!(
+        refused(&[], "to be or not"),
+        "a text: 10 tokens to learn from are too few for windows of 16; give a longer text, or set a smaller context"
+    );
+    assert!(refused(&["width=65536", "layers=1024"], &long).contains("at most 268435456 are trained"));
+}
+
+#[test]
+fn windows_are_those_of_their_step_and_begin_everywhere() {
+    let mut config = small(&GPT);
+    config.steps = Some(5);
+    let training: Training<Gpt> = Training::new(&config, text()).unwrap();
+    assert_eq!(training.windows(3), training.windows(3));
+    assert_ne!(training.windows(3), training.windows(4));
+    // Of a text of 40 tokens there are 24 windows of 16 with a token after them; each is drawn.
+    let short: Vec<u32> = (0..40).collect();
+    let firsts: std::collections::BTreeSet<u32> = (0..400)
+        .map(|i| glassbox_transformer::Windows::random(&short, 1, 16, Key::new(i)))
+        .inspect(|w| assert!(w.y.as_slice().iter().zip(w.x.as_slice()).all(|(y, x)| *y == x + 1)))
+        .map(|w| w.x.at([0, 0]))
+        .collect();
+    assert_eq!(firsts.into_iter().collect::<Vec<_>>(), (0..24).collect::<Vec<_>>());
+}
