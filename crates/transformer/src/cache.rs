@@ -50,6 +50,11 @@ impl Cache {
 }
 
 impl Layer {
+    /// How many tokens are in it.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Writes the keys and values (1, H, T, D) of new tokens behind those that are there, and returns all, (1, H, S, D) each.
     ///
     /// # Panics

@@ -19,7 +19,8 @@
 //!
 //! ## The code that computes it
 //!
-//! [`Gpt`] is GPT-2's transformer under GPT-2's names. Any [`LanguageModel`] gives logits; [`Training`] turns them into a loss, a step
+//! [`Gpt`] is GPT-2's transformer under GPT-2's names, and [`Llama`] what came of it: rotary positions, RMSNorm, a gated feed-forward part,
+//! and fewer heads of keys. Any [`LanguageModel`] gives logits; [`Training`] turns them into a loss, a step
 //! and an evaluation; [`probabilities`] says how a token is chosen from them.
 //!
 //! ```
@@ -56,6 +57,7 @@
 mod cache;
 mod explained;
 mod gpt;
+mod llama;
 mod model;
 mod presets;
 mod sampling;
@@ -65,8 +67,9 @@ mod writing;
 
 pub use cache::{Cache, Layer};
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, Mlp};
+pub use llama::{Llama, LlamaSizes};
 pub use model::LanguageModel;
-pub use presets::{GPT, PRESETS};
+pub use presets::{GPT, LLAMA_SMALL, PRESETS};
 pub use sampling::{choose, probabilities};
 pub use training::{Trainable, Training};
 pub use windows::Windows;

@@ -29,24 +29,27 @@ fn with_file(folder: &Path) -> RunConfig {
 
 #[test]
 fn the_loss_falls_and_what_is_written_reads_like_the_text() {
-    let mut config = small(&GPT);
-    config.steps = Some(300);
-    let text = text();
-    let words = text.vocabulary().len() as f64;
-    let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
-    let before = training.evaluate().get("loss").unwrap();
-    assert!((before - words.ln()).abs() < 0.1, "{before}: an untrained model has no opinion");
-    let steps: Vec<Metrics> = (0..300).map(|step| training.train_step(step).unwrap().metrics).collect();
-    let after = training.evaluate().get("loss").unwrap();
-    assert!(after < 0.6, "{before} -> {after}");
-    assert!(steps.iter().all(|m| m.get("grad_norm").is_some_and(|norm| norm > 0.0)), "{}", steps[0]);
-    let rates: Vec<f64> = steps.iter().map(|m| m.get("lr").unwrap()).collect();
-    assert!(rates[..5].is_sorted() && rates[4] == 0.01 && rates[4..].is_sorted_by(|a, b| a >= b), "{rates:?}");
-    assert!((rates[0] - 0.01 / 5.0).abs() < 1e-12 && rates[299] < 1.1e-4, "{} .. {}", rates[0], rates[299]);
-    let said = training.written("To be, or ", &Sampling { tokens: 20, ..Sampling::greedy() }).unwrap();
-    assert!(said.contains("not to be"), "{said:?}");
-    let until_comma = Sampling { stop: vec![",".to_string()], ..Sampling::greedy() };
-    assert_eq!(training.written("or not to ", &until_comma).unwrap(), "be");
+    for preset in PRESETS.iter().copied() {
+        let mut config = small(preset);
+        config.steps = Some(300);
+        let text = text();
+        let words = text.vocabulary().len() as f64;
+        let mut training = preset.build.text(&config, text).unwrap();
+        let before = training.evaluate().get("loss").unwrap();
+        assert!((before - words.ln()).abs() < 0.1, "{before}: an untrained model has no opinion");
+        let steps: Vec<Metrics> = (0..300).map(|step| training.train_step(step).unwrap().metrics).collect();
+        let after = training.evaluate().get("loss").unwrap();
+        assert!(after < 0.6, "{}: {before} -> {after}", preset.name);
+        assert!(steps.iter().all(|m| m.get("grad_norm").is_some_and(|norm| norm > 0.0)), "{}", steps[0]);
+        let rates: Vec<f64> = steps.iter().map(|m| m.get("lr").unwrap()).collect();
+        assert!(rates[..5].is_sorted() && rates[4] == 0.01 && rates[4..].is_sorted_by(|a, b| a >= b), "{rates:?}");
+        assert!((rates[0] - 0.01 / 5.0).abs() < 1e-12 && rates[299] < 1.1e-4, "{} .. {}", rates[0], rates[299]);
+        let writer = training.writer().unwrap();
+        let said = writer.written("To be, or ", &Sampling { tokens: 20, ..Sampling::greedy() }).unwrap();
+        assert!(said.contains("not to be"), "{}: {said:?}", preset.name);
+        let until_comma = Sampling { stop: vec![",".to_string()], ..Sampling::greedy() };
+        assert_eq!(writer.written("or not to ", &until_comma).unwrap(), "be", "{}", preset.name);
+    }
 }
 
 #[test]

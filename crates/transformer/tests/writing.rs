@@ -2,14 +2,16 @@
 
 mod common;
 
-use common::{TINY, opinionated};
+use common::{SMALL_LLAMA, TINY, opinionated, opinionated_llama};
+use glassbox_nn::Context;
 use glassbox_tensor::random::Key;
+use glassbox_tensor::{Ids, assert_close};
 use glassbox_train::Sampling;
-use glassbox_transformer::{Gpt, GptSizes, LanguageModel, Memory, write_tokens};
+use glassbox_transformer::{GptSizes, LanguageModel, LlamaSizes, Memory, write_tokens};
 
-fn written(gpt: &Gpt, memory: Memory, prompt: &[u32], sampling: &Sampling) -> Vec<u32> {
+fn written<M: LanguageModel>(model: &M, memory: Memory, prompt: &[u32], sampling: &Sampling) -> Vec<u32> {
     let mut all = Vec::new();
-    write_tokens(&gpt.frozen(), memory, prompt, sampling, &mut |token| {
+    write_tokens(&model.frozen(), memory, prompt, sampling, &mut |token| {
         all.push(token);
         true
     });
@@ -20,44 +22,51 @@ fn tokens(n: usize, seed: u64) -> Sampling {
     Sampling { tokens: n, seed, ..Sampling::default() }
 }
 
-#[test]
-fn with_and_without_a_cache_the_same_tokens_are_written() {
-    let mut different = 0;
-    for context in [1, 2, 6, 7] {
-        let gpt = opinionated(GptSizes { context, ..TINY }, context as u64);
-        // Prompts shorter than the window, as long, and longer; texts that overflow it several times.
-        for (prompt, seed) in [(1, 0), (3, 1), (6, 2), (20, 3)] {
-            let prompt: Vec<u32> = (0..prompt).map(|i| Key::new(seed).below(i, 11)).collect();
-            for sampling in [tokens(50, seed), Sampling { top_k: Some(5), ..tokens(50, seed) }] {
-                let kept = written(&gpt, Memory::Kept, &prompt, &sampling);
-                assert_eq!(kept, written(&gpt, Memory::Recomputed, &prompt, &sampling), "context {context}");
-                assert_eq!(kept.len(), 50);
-                different += usize::from(kept.iter().any(|&token| token != kept[0]));
-            }
-            let greedy = Sampling { tokens: 30, ..Sampling::greedy() };
-            assert_eq!(
-                written(&gpt, Memory::Kept, &prompt, &greedy),
-                written(&gpt, Memory::Recomputed, &prompt, &greedy),
-                "context {context}, greedily"
-            );
+/// Prompts shorter than the window, as long, and longer; texts that overflow it several times. How many of them vary.
+fn assert_alike<M: LanguageModel>(model: &M) -> usize {
+    let mut varied = 0;
+    for (prompt, seed) in [(1, 0), (3, 1), (6, 2), (20, 3)] {
+        let prompt: Vec<u32> = (0..prompt).map(|i| Key::new(seed).below(i, 11)).collect();
+        let drawn = [tokens(50, seed), Sampling { top_k: Some(5), ..tokens(50, seed) }];
+        for sampling in drawn.into_iter().chain([Sampling { tokens: 50, ..Sampling::greedy() }]) {
+            let kept = written(model, Memory::Kept, &prompt, &sampling);
+            let context = model.context();
+            assert_eq!(kept, written(model, Memory::Recomputed, &prompt, &sampling), "context {context}, {sampling:?}");
+            assert_eq!(kept.len(), 50);
+            varied += usize::from(kept.iter().any(|&token| token != kept[0]));
         }
     }
-    assert!(different > 20, "a model that always says the same would agree with anything");
+    varied
+}
+
+#[test]
+fn with_and_without_a_cache_the_same_tokens_are_written() {
+    let mut varied = 0;
+    for context in [1, 2, 6, 7] {
+        varied += assert_alike(&opinionated(GptSizes { context, ..TINY }, context as u64));
+        varied += assert_alike(&opinionated_llama(LlamaSizes { context, ..SMALL_LLAMA }, context as u64));
+    }
+    assert!(varied > 60, "a model that always says the same would agree with anything: {varied}");
 }
 
 /// Logits, and not only what is drawn from them.
+fn assert_pieces_are_the_whole<M: LanguageModel>(model: &M) {
+    let model = model.frozen();
+    let text = [4, 1, 9, 9, 0, 2];
+    let whole = model.read(&mut model.begin(), &text);
+    let all = model.forward(&Ids::from_slice(&text, [1, 6]), &Context::eval());
+    assert_close!(whole, all.value().select(0, 0).select(0, 5), 1e-4, 1e-5);
+    for cut in 1..6 {
+        let mut state = model.begin();
+        model.read(&mut state, &text[..cut]);
+        assert_close!(model.read(&mut state, &text[cut..]), whole, 1e-4, 1e-5);
+    }
+}
+
 #[test]
 fn reading_in_pieces_gives_the_logits_of_reading_at_once() {
-    let gpt = opinionated(TINY, 3).frozen();
-    let text = [4, 1, 9, 9, 0, 2];
-    let whole = gpt.read(&mut gpt.begin(), &text);
-    for cut in 1..6 {
-        let mut cache = gpt.begin();
-        gpt.read(&mut cache, &text[..cut]);
-        let rest = gpt.read(&mut cache, &text[cut..]);
-        assert_eq!(cache.len(), 6);
-        glassbox_tensor::assert_close!(rest, whole, 1e-4, 1e-5);
-    }
+    assert_pieces_are_the_whole(&opinionated(TINY, 3));
+    assert_pieces_are_the_whole(&opinionated_llama(SMALL_LLAMA, 3));
 }
 
 #[test]
@@ -101,7 +110,7 @@ fn whoever_has_read_enough_ends_the_writing() {
 }
 
 #[test]
-#[should_panic(expected = "the cache has room for 6 tokens, not for 7")]
+#[should_panic(expected = "has positions 6 to 7, the table only 6; make it longer")]
 fn a_cache_is_never_overfilled() {
     let gpt = opinionated(TINY, 5);
     let mut cache = gpt.begin();

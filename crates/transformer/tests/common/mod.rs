@@ -3,29 +3,41 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use glassbox_data::text::{Text, Unit};
+use glassbox_nn::{Module, Name, SlotMut};
+use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Preset, Record, RunConfig, read_metrics};
-use glassbox_transformer::{Gelu, Gpt, GptSizes};
+use glassbox_transformer::{Gelu, Gpt, GptSizes, Llama, LlamaSizes};
 use std::path::Path;
 
 /// Two layers of two heads, 8 wide, on 6 of 11 words, with biases.
 pub const TINY: GptSizes =
     GptSizes { words: 11, context: 6, layers: 2, heads: 2, width: 8, bias: true, dropout: 0.0, gelu: Gelu::Tanh };
 
-/// One whose weights are large enough to say something: the initial ones give every word the same probability.
+/// The same of a Llama, four heads of queries on two of keys.
+pub const SMALL_LLAMA: LlamaSizes =
+    LlamaSizes { words: 11, context: 6, layers: 2, heads: 4, kv_heads: 2, width: 8, feed_forward: 12 };
+
+/// A GPT whose weights are large enough to say something: the initial ones give every word the same probability.
 pub fn opinionated(sizes: GptSizes, key: u64) -> Gpt {
-    use glassbox_nn::{Module, Name, SlotMut};
-    use glassbox_tensor::Tensor;
-    let mut gpt = Gpt::new(sizes, Key::new(key));
+    with_opinions(Gpt::new(sizes, Key::new(key)), 0.4, key)
+}
+
+/// The same of a Llama.
+pub fn opinionated_llama(sizes: LlamaSizes, key: u64) -> Llama {
+    with_opinions(Llama::new(sizes, Key::new(key)), 0.25, key)
+}
+
+fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
     let mut number = 0;
-    gpt.visit_mut(Name::root(), &mut |_, slot| {
+    model.visit_mut(Name::root(), &mut |_, slot| {
         if let SlotMut::Param(param) = slot {
             number += 1;
             let noise = Tensor::randn(param.value().shape(), Key::new(key).fold(number));
-            param.set_value(&(&noise * 0.4) + param.value());
+            param.set_value(&(&noise * std) + param.value());
         }
     });
-    gpt
+    model
 }
 
 /// A text that a model learns quickly.
@@ -37,6 +49,9 @@ pub fn text() -> Text {
 /// A configuration of a small model, with its horizon fixed.
 pub fn small(preset: &'static Preset) -> RunConfig {
     let mut config = RunConfig::new(preset);
+    if preset.name == "llama-small" {
+        config.set("feed_forward=24").unwrap();
+    }
     for setting in [
         "width=16",
         "heads=2",

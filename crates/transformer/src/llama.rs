@@ -1,0 +1,202 @@
+//! A Llama: a decoder with rotary positions, RMSNorm, a gated feed-forward part, and fewer heads of keys than of queries.
+//!
+//! Letters: B sequences, T tokens, V words, C numbers for a token, H heads of queries and Hkv of keys and values with D = C/H
+//! numbers each, F numbers between the products of the feed-forward part, L layers.
+
+use crate::cache::{Cache, Layer};
+use crate::model::LanguageModel;
+use glassbox_autograd::{AttentionOptions, Var};
+use glassbox_nn::{
+    AttentionMasks, BlockSizes, Context, Embedding, Module, Name, RmsNorm, RotaryPositions, SlotMut, TransformerBlock,
+    init,
+};
+use glassbox_tensor::random::Key;
+use glassbox_tensor::{Ids, Tensor};
+
+/// The standard deviation of all weights.
+const STD: f32 = 0.02;
+
+/// What a [`Llama`] is made by.
+///
+/// ```
+/// use glassbox_transformer::LlamaSizes;
+/// let stories260k = LlamaSizes {
+///     words: 512, context: 512, layers: 5, heads: 8, kv_heads: 4, width: 64, feed_forward: 172,
+/// };
+/// assert_eq!(stories260k.width / stories260k.heads, 8);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LlamaSizes {
+    /// V: how many words there are.
+    pub words: usize,
+    /// How many tokens it sees.
+    pub context: usize,
+    /// L: blocks.
+    pub layers: usize,
+    /// H: heads of queries in each.
+    pub heads: usize,
+    /// Hkv: heads of keys and values, which divides H.
+    pub kv_heads: usize,
+    /// C: numbers for each token.
+    pub width: usize,
+    /// F: numbers between the products of the feed-forward part.
+    pub feed_forward: usize,
+}
+
+/// The model. Its parameters are called as in Llama's files at Hugging Face; as in the small ones, the embedding is the head.
+///
+/// ```text
+/// x₀ = embed_tokens[ids]                                         (B, T) -> (B, T, C)
+/// x ← x + attention(input_layernorm(x))                          q and k turned by their positions; H/Hkv queries for a key
+/// x ← x + (silu(h·W_gateᵀ)∘(h·W_upᵀ))·W_downᵀ                    h = post_attention_layernorm(x); both L times
+/// logits = norm(x)·embed_tokensᵀ                                 (B, T, C) -> (B, T, V)
+/// ```
+///
+/// Nothing says where a token stands but the angle between its query and a key, which depends on how far apart the two are. Keys and
+/// values of fewer heads make the cache smaller by H/Hkv.
+///
+/// Source: Touvron et al. 2023, LLaMA; Ainslie et al. 2023, GQA.
+///
+/// ```
+/// use glassbox_nn::{Context, Module};
+/// use glassbox_tensor::{Ids, random::Key};
+/// use glassbox_transformer::{LanguageModel, Llama, LlamaSizes};
+/// let sizes = LlamaSizes { words: 65, context: 64, layers: 4, heads: 4, kv_heads: 2, width: 128, feed_forward: 344 };
+/// let llama = Llama::new(sizes, Key::new(0));
+/// assert_eq!(llama.num_parameters(), 65 * 128 + 4 * (3 * 128 * 128 + 3 * 128 * 344 + 2 * 128) + 128);
+/// let logits = llama.forward(&Ids::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]), &Context::eval());
+/// assert_eq!(logits.shape(), [2, 3, 65]);
+/// assert_eq!(llama.bytes_per_token(), 2 * 4 * 2 * 32 * 4); // half of a GPT's of these sizes
+/// ```
+#[derive(Debug, Clone, Module)]
+pub struct Llama {
+    /// A vector for each word: (V, C).
+    #[module(name = "model.embed_tokens")]
+    pub embed_tokens: Embedding,
+    /// The blocks.
+    #[module(name = "model.layers")]
+    pub layers: Vec<TransformerBlock>,
+    /// Before the head.
+    #[module(name = "model.norm")]
+    pub norm: RmsNorm,
+    #[module(skip)]
+    rotary: RotaryPositions,
+    #[module(skip)]
+    sizes: LlamaSizes,
+}
+
+impl Llama {
+    /// With weights from N(0, 0.02²), those that are added to the residual stream by 1/√(2·L) narrower.
+    ///
+    /// # Panics
+    /// If the heads don't share the width, or the heads of keys those of queries, evenly; or if a head is no number of pairs.
+    #[track_caller]
+    pub fn new(sizes: LlamaSizes, key: Key) -> Self {
+        let LlamaSizes { words, context, layers, heads, kv_heads, width, feed_forward } = sizes;
+        assert!(
+            heads > 0 && width.is_multiple_of(heads),
+            "Llama: {heads} heads can't share {width} numbers evenly; make the width a multiple of the heads"
+        );
+        let block = BlockSizes { dim: width, heads, kv_heads, head_dim: width / heads, feed_forward };
+        let mut llama = Self {
+            embed_tokens: Embedding::new(words, width, key),
+            layers: (0..layers).map(|_| TransformerBlock::new(block, key)).collect(),
+            norm: RmsNorm::new([width]).with_eps(1e-5),
+            rotary: RotaryPositions::new(context, width / heads),
+            sizes,
+        };
+        let mut number = 0;
+        llama.visit_mut(Name::root(), &mut |name, slot| {
+            let SlotMut::Param(param) = slot else { return };
+            number += 1;
+            let (name, shape) = (name.to_string(), param.value().shape().to_vec());
+            let added = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+            let std = if added { STD / (2.0 * layers as f32).sqrt() } else { STD };
+            if shape.len() == 2 {
+                param.set_value(init::normal(shape, std, key.fold(number)));
+            }
+        });
+        llama
+    }
+
+    /// What it was made by.
+    ///
+    /// ```
+    /// # use glassbox_tensor::random::Key;
+    /// # use glassbox_transformer::{Llama, LlamaSizes};
+    /// let sizes = LlamaSizes { words: 9, context: 8, layers: 1, heads: 2, kv_heads: 1, width: 8, feed_forward: 16 };
+    /// assert_eq!(Llama::new(sizes, Key::new(0)).sizes(), &sizes);
+    /// ```
+    pub fn sizes(&self) -> &LlamaSizes {
+        &self.sizes
+    }
+
+    /// The rows that the blocks read: (B, T) -> (B, T, C).
+    ///
+    /// # Panics
+    /// If a token is no word.
+    #[track_caller]
+    pub fn embed(&self, ids: &Ids) -> Var {
+        self.embed_tokens.forward(ids)
+    }
+
+    /// The logits of the next token at each row, the first row being at position 0: (B, T, C) -> (B, T, V).
+    ///
+    /// # Panics
+    /// If shapes don't fit together, or there are more rows than positions.
+    #[track_caller]
+    pub fn logits(&self, x: &Var) -> Var {
+        let x = self.layers.iter().fold(x.clone(), |x, block| block.forward(&x, &self.rotary, AttentionMasks::CAUSAL));
+        self.head(&x)
+    }
+
+    /// (…, C) -> (…, V).
+    fn head(&self, x: &Var) -> Var {
+        self.norm.forward(x).linear(&self.embed_tokens.weight.var(), None)
+    }
+
+    /// A block's [`TransformerBlock::forward`] for rows that come after those in the cache: (1, T, C) -> (1, T, C).
+    fn after(&self, block: &TransformerBlock, x: &Var, layer: &mut Layer) -> Var {
+        let LlamaSizes { heads, kv_heads, width, .. } = self.sizes;
+        let (t, offset) = (x.shape()[1], layer.len());
+        let split = |x: Var, heads| x.reshape([1, t, heads, width / self.sizes.heads]).permute(&[0, 2, 1, 3]);
+        let (attn, h) = (&block.self_attn, block.input_layernorm.forward(x));
+        let q = self.rotary.forward(&split(attn.q_proj.forward(&h), heads), offset); // (1, H, T, D)
+        let k = self.rotary.forward(&split(attn.k_proj.forward(&h), kv_heads), offset); // (1, Hkv, T, D)
+        let v = split(attn.v_proj.forward(&h), kv_heads); // (1, Hkv, T, D)
+        let [k, v] = layer.append(k.value(), v.value()).map(Var::constant); // (1, Hkv, S, D), S tokens until now
+        let y = q.attention(&k, &v, AttentionOptions { causal: true, ..Default::default() }); // (1, H, T, D)
+        let x = x + &attn.o_proj.forward(&y.permute(&[0, 2, 1, 3]).reshape([1, t, width]));
+        &x + &block.mlp.forward(&block.post_attention_layernorm.forward(&x))
+    }
+}
+
+impl LanguageModel for Llama {
+    type State = Cache;
+
+    fn context(&self) -> usize {
+        self.sizes.context
+    }
+
+    fn forward(&self, ids: &Ids, _: &Context) -> Var {
+        self.logits(&self.embed(ids))
+    }
+
+    fn begin(&self) -> Cache {
+        let LlamaSizes { layers, heads, kv_heads, width, context, .. } = self.sizes;
+        Cache::new(layers, [kv_heads, context, width / heads])
+    }
+
+    fn read(&self, cache: &mut Cache, tokens: &[u32]) -> Tensor {
+        let x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]));
+        let layers = self.layers.iter().zip(cache.layers());
+        let x = layers.fold(x, |x, (block, layer)| self.after(block, &x, layer));
+        let last = x.narrow(1, tokens.len() - 1, 1).reshape([1, self.sizes.width]); // only its logits are wanted
+        self.head(&last).value().reshape([self.sizes.words])
+    }
+
+    fn bytes_per_token(&self) -> usize {
+        let LlamaSizes { layers, heads, kv_heads, width, .. } = self.sizes;
+        2 * layers * kv_heads * (width / heads) * size_of::<f32>() // a key and a value in each layer
+    }
+}

@@ -1,0 +1,59 @@
+//! The Llama has Llama's names, no look into the future, and the gradient of its formula.
+
+mod common;
+
+use common::{SMALL_LLAMA, opinionated_llama};
+use glassbox_autograd::{Var, gradcheck};
+use glassbox_nn::{Context, Module};
+use glassbox_tensor::random::Key;
+use glassbox_tensor::{Ids, Tensor};
+use glassbox_transformer::{LanguageModel, Llama, LlamaSizes};
+
+#[test]
+fn parameters_are_called_as_in_llamas_files() {
+    let llama = Llama::new(LlamaSizes { layers: 1, ..SMALL_LLAMA }, Key::new(0));
+    let named: Vec<(String, Vec<usize>)> =
+        llama.parameters().into_iter().map(|(name, p)| (name, p.value().shape().to_vec())).collect();
+    let expected: [(&str, &[usize]); 11] = [
+        ("model.embed_tokens.weight", &[11, 8]),
+        ("model.layers.0.self_attn.q_proj.weight", &[8, 8]),
+        ("model.layers.0.self_attn.k_proj.weight", &[4, 8]),
+        ("model.layers.0.self_attn.v_proj.weight", &[4, 8]),
+        ("model.layers.0.self_attn.o_proj.weight", &[8, 8]),
+        ("model.layers.0.mlp.gate_proj.weight", &[12, 8]),
+        ("model.layers.0.mlp.up_proj.weight", &[12, 8]),
+        ("model.layers.0.mlp.down_proj.weight", &[8, 12]),
+        ("model.layers.0.input_layernorm.weight", &[8]),
+        ("model.layers.0.post_attention_layernorm.weight", &[8]),
+        ("model.norm.weight", &[8]),
+    ];
+    assert_eq!(named.len(), expected.len());
+    for ((name, shape), (their_name, their_shape)) in named.iter().zip(expected) {
+        assert_eq!((name.as_str(), &shape[..]), (their_name, their_shape));
+    }
+}
+
+#[test]
+fn no_prediction_depends_on_what_comes_later() {
+    let llama = opinionated_llama(SMALL_LLAMA, 1);
+    let embedded = llama.embed(&Ids::randint(11, [2, 6], Key::new(5))).value().clone();
+    for t in 0..6 {
+        let x = Var::input(embedded.clone());
+        let weights = Var::constant(Tensor::randn([2, 11], Key::new(t as u64)));
+        let dx = (&llama.logits(&x).select(1, t) * &weights).sum_all().backward().of(&x).clone();
+        for s in 0..6 {
+            let row = dx.select(1, s).to_vec();
+            match s > t {
+                true => assert!(row.iter().all(|&dx| dx == 0.0), "logits {t} depend on token {s}"),
+                false => assert!(row.iter().all(|&dx| dx != 0.0), "logits {t} don't depend on token {s}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
+    let llama = opinionated_llama(SMALL_LLAMA, 2);
+    let [x, y] = [8, 9].map(|key| Ids::randint(11, [2, 5], Key::new(key)));
+    gradcheck(|_| llama.loss(&x, &y, &Context::eval()), &[]).unwrap();
+}
