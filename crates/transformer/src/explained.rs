@@ -46,7 +46,7 @@ pub(crate) fn remarks<M: LanguageModel>(model: &M, windows: &Windows) -> String 
          weights to write with       {}\n    \
          weights in training         {}, with gradients and AdamW's two moments\n    \
          outputs of a batch          {}, of all operations forward; backward keeps a part of them\n    \
-         state of a token (KV cache) {token} B, {} for the context of {context}\n",
+         kept of a token (KV cache)  {token} B, {} for the context of {context}\n",
         scaled((size_of::<f32>() * all) as u64, "B"),
         scaled((TRAINED * all) as u64, "B"),
         scaled((size_of::<f32>() * outputs) as u64, "B"),

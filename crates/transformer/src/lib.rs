@@ -17,6 +17,9 @@
 //! each prediction takes the mean of the values whose keys are like its query. A causal mask hides what comes later; with it, one
 //! pass over a window gives the predictions after each of its tokens, and so the loss of all of them at once.
 //!
+//! [`Bigram`], [`MlpLm`] and [`RnnLm`] are the rungs below: a table of pairs, a hidden layer on the last few tokens, a gated recurrent
+//! network. They are trained, judged and sampled by the same code, so their losses compare.
+//!
 //! ## The code that computes it
 //!
 //! [`Gpt`] is GPT-2's transformer under GPT-2's names, and [`Llama`] what came of it: rotary positions, RMSNorm, a gated feed-forward part,
@@ -54,22 +57,29 @@
 
 #![forbid(unsafe_code)]
 
+mod bigram;
 mod cache;
 mod explained;
 mod gpt;
 mod llama;
+mod mlp_lm;
 mod model;
 mod presets;
+mod rnn_lm;
 mod sampling;
+mod trainable;
 mod training;
 mod windows;
 mod writing;
 
+pub use bigram::Bigram;
 pub use cache::{Cache, Layer};
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, Mlp};
 pub use llama::{Llama, LlamaSizes};
+pub use mlp_lm::{MlpLm, MlpLmSizes};
 pub use model::LanguageModel;
-pub use presets::{GPT, LLAMA_SMALL, PRESETS};
+pub use presets::{BIGRAM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};
+pub use rnn_lm::{RnnLm, RnnLmSizes};
 pub use sampling::{choose, probabilities};
 pub use training::{Trainable, Training};
 pub use windows::Windows;

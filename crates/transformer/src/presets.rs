@@ -1,10 +1,101 @@
 //! The models by name, with what they cost and what can be set.
 
-use crate::gpt::{Gelu, Gpt, GptSizes};
-use crate::llama::{Llama, LlamaSizes};
-use crate::training::{Trainable, Training};
-use glassbox_tensor::random::Key;
-use glassbox_train::{Build, Preset, RunConfig, Setting};
+use crate::bigram::Bigram;
+use crate::gpt::Gpt;
+use crate::llama::Llama;
+use crate::mlp_lm::MlpLm;
+use crate::rnn_lm::RnnLm;
+use crate::training::Training;
+use glassbox_train::{Build, Preset, Setting};
+
+/// What all have: the windows of a step, nanoGPT's schedule, and when a run says how far it is.
+const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; 10] {
+    [
+        Setting::count("batch", "windows in a step", 12, 1, 8192),
+        Setting::count("context", "tokens of a window", 64, 1, 65_536),
+        Setting::real("lr", "AdamW's learning rate after the warm-up", lr, 1e-8, 1.0),
+        Setting::real("min_lr", "what it falls to along a cosine", min_lr, 0.0, 1.0),
+        Setting::count("warmup", "steps in which it rises", 100, 0, 1_000_000_000),
+        Setting::real("beta2", "how much of the running square of gradients a step keeps", 0.99, 0.0, 0.999_999),
+        Setting::real("weight_decay", "how matrices are drawn towards 0", weight_decay, 0.0, 10.0),
+        Setting::real("clip", "the largest norm of the gradient", 1.0, 1e-6, 1e9),
+        Setting::count("sample_every", "steps between texts and held-out losses", 500, 1, 1_000_000_000),
+        Setting::count("checkpoint_every", "steps between checkpoints", 500, 1, 1_000_000_000),
+    ]
+}
+
+/// The settings of a model and those that all have; N is A + 10.
+const fn joined<const A: usize, const N: usize>(own: [Setting; A], all: [Setting; 10]) -> [Setting; N] {
+    let mut settings = [all[0]; N];
+    let mut i = 0;
+    while i < N {
+        settings[i] = if i < A { own[i] } else { all[i - A] };
+        i += 1;
+    }
+    settings
+}
+
+/// Pairs of characters.
+pub static BIGRAM: Preset = Preset {
+    name: "bigram",
+    about: "the first rung to a GPT: a table of which character follows which",
+    cost: "10 seconds on two cores, 1 MB on disk",
+    formula: "\
+logits = table[last token]                          (B, T) -> (B, T, V)
+loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats; least where
+                                                    softmax(table[i])[j] is the share of j among what follows i
+held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
+    data: "shakespeare",
+    settings: &schedule(0.05, 0.005, 0.0),
+    steps: Some(2000),
+    build: Build::Text(|config, text| Ok(Box::new(Training::<Bigram>::new(config, text)?))),
+};
+
+/// A hidden layer on the last few characters.
+pub static MLP_LM: Preset = Preset {
+    name: "mlp-lm",
+    about: "the second rung: a hidden layer of 256 on the last 8 characters",
+    cost: "20 seconds on two cores, 2 MB on disk",
+    formula: "\
+h = tanh(W1·(C[x_{t−K+1}], …, C[x_t]) + b1)         the vectors of the last K tokens, (B, T, K·E) -> (B, T, H)
+logits = W2·h + b2                                  (B, T, H) -> (B, T, V)
+loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
+held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
+    data: "shakespeare",
+    settings: &joined::<3, 13>(
+        [
+            Setting::count("seen", "tokens that a prediction looks at", 8, 1, 1024),
+            Setting::count("width", "numbers for each of them", 24, 1, 65_536),
+            Setting::count("hidden", "units of the hidden layer", 256, 1, 65_536),
+        ],
+        schedule(3e-3, 3e-4, 0.1),
+    ),
+    steps: Some(2000),
+    build: Build::Text(|config, text| Ok(Box::new(Training::<MlpLm>::new(config, text)?))),
+};
+
+/// A recurrent network.
+pub static RNN_LM: Preset = Preset {
+    name: "rnn-lm",
+    about: "the third rung: a gated recurrent network with a state of 256 numbers",
+    cost: "2 minutes on two cores, 9 MB on disk",
+    formula: "\
+r, z = σ(gates of C[x_t] and h)                     what of the state is seen, what of it stays
+n = tanh(W_in·C[x_t] + r∘(W_hn·h)),  h ← (1 − z)∘n + z∘h
+logits = W·h + b                                    (B, T) -> (B, T, E) -> (B, T, H) -> (B, T, V)
+loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
+held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
+    data: "shakespeare",
+    settings: &joined::<2, 12>(
+        [
+            Setting::count("width", "numbers for each token", 64, 1, 65_536),
+            Setting::count("hidden", "numbers of the state", 256, 1, 65_536),
+        ],
+        schedule(3e-3, 3e-4, 0.1),
+    ),
+    steps: Some(2000),
+    build: Build::Text(|config, text| Ok(Box::new(Training::<RnnLm>::new(config, text)?))),
+};
 
 /// nanoGPT's setting for a processor.
 pub static GPT: Preset = Preset {
@@ -20,22 +111,15 @@ logits = ln_f(x)·wteᵀ                               (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &[
-        Setting::count("batch", "windows in a step", 12, 1, 8192),
-        Setting::count("context", "tokens of a window", 64, 1, 65_536),
-        Setting::count("layers", "blocks", 4, 1, 1024),
-        Setting::count("heads", "heads of attention in each", 4, 1, 1024),
-        Setting::count("width", "numbers for each token", 128, 1, 65_536),
-        Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99),
-        Setting::real("lr", "AdamW's learning rate after the warm-up", 1e-3, 1e-8, 1.0),
-        Setting::real("min_lr", "what it falls to along a cosine", 1e-4, 0.0, 1.0),
-        Setting::count("warmup", "steps in which it rises", 100, 0, 1_000_000_000),
-        Setting::real("beta2", "how much of the running square of gradients a step keeps", 0.99, 0.0, 0.999_999),
-        Setting::real("weight_decay", "how matrices are drawn towards 0", 0.1, 0.0, 10.0),
-        Setting::real("clip", "the largest norm of the gradient", 1.0, 1e-6, 1e9),
-        Setting::count("sample_every", "steps between texts and held-out losses", 500, 1, 1_000_000_000),
-        Setting::count("checkpoint_every", "steps between checkpoints", 500, 1, 1_000_000_000),
-    ],
+    settings: &joined::<4, 14>(
+        [
+            Setting::count("layers", "blocks", 4, 1, 1024),
+            Setting::count("heads", "heads of attention in each", 4, 1, 1024),
+            Setting::count("width", "numbers for each token", 128, 1, 65_536),
+            Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99),
+        ],
+        schedule(1e-3, 1e-4, 0.1),
+    ),
     steps: Some(2000),
     build: Build::Text(|config, text| Ok(Box::new(Training::<Gpt>::new(config, text)?))),
 };
@@ -54,95 +138,16 @@ logits = rms_norm(x)·embed_tokensᵀ                  (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &[
-        Setting::count("batch", "windows in a step", 12, 1, 8192),
-        Setting::count("context", "tokens of a window", 64, 1, 65_536),
+    settings: &joined::<5, 15>([
         Setting::count("layers", "blocks", 4, 1, 1024),
         Setting::count("heads", "heads of queries in each", 4, 1, 1024),
         Setting::count("kv_heads", "heads of keys and values, which divide those of queries", 2, 1, 1024),
         Setting::count("width", "numbers for each token", 128, 1, 65_536),
         Setting::count("feed_forward", "numbers between the products of the feed-forward part", 344, 1, 262_144),
-        Setting::real("lr", "AdamW's learning rate after the warm-up", 1e-3, 1e-8, 1.0),
-        Setting::real("min_lr", "what it falls to along a cosine", 1e-4, 0.0, 1.0),
-        Setting::count("warmup", "steps in which it rises", 100, 0, 1_000_000_000),
-        Setting::real("beta2", "how much of the running square of gradients a step keeps", 0.99, 0.0, 0.999_999),
-        Setting::real("weight_decay", "how matrices are drawn towards 0", 0.1, 0.0, 10.0),
-        Setting::real("clip", "the largest norm of the gradient", 1.0, 1e-6, 1e9),
-        Setting::count("sample_every", "steps between texts and held-out losses", 500, 1, 1_000_000_000),
-        Setting::count("checkpoint_every", "steps between checkpoints", 500, 1, 1_000_000_000),
-    ],
+    ], schedule(1e-3, 1e-4, 0.1)),
     steps: Some(2000),
     build: Build::Text(|config, text| Ok(Box::new(Training::<Llama>::new(config, text)?))),
 };
 
 /// All presets of this family.
-pub static PRESETS: &[&Preset] = &[&GPT, &LLAMA_SMALL];
-
-impl Trainable for Gpt {
-    fn of(config: &RunConfig, words: usize, key: Key) -> Result<Self, String> {
-        let sizes = sizes(config, words);
-        let GptSizes { heads, width, .. } = sizes;
-        match width.is_multiple_of(heads) {
-            true => Ok(Gpt::new(sizes, key)),
-            false => Err(format!(
-                "heads = {heads} can't share width = {width} evenly; set a width that is a multiple of the heads"
-            )),
-        }
-    }
-
-    fn weights(config: &RunConfig, words: usize) -> usize {
-        let GptSizes { context, layers, width, .. } = sizes(config, words);
-        width.saturating_mul(words + context).saturating_add(layers.saturating_mul(12 * width * width))
-    }
-}
-
-fn sizes(config: &RunConfig, words: usize) -> GptSizes {
-    let count = |name| config.count(name) as usize;
-    GptSizes {
-        words,
-        context: count("context"),
-        layers: count("layers"),
-        heads: count("heads"),
-        width: count("width"),
-        bias: false,
-        dropout: config.real("dropout") as f32,
-        gelu: Gelu::Tanh,
-    }
-}
-
-impl Trainable for Llama {
-    fn of(config: &RunConfig, words: usize, key: Key) -> Result<Self, String> {
-        let sizes = llama_sizes(config, words);
-        let LlamaSizes { heads, kv_heads, width, .. } = sizes;
-        if !width.is_multiple_of(2 * heads) {
-            return Err(format!(
-                "heads = {heads} can't share width = {width} in pairs, which rotary positions turn; set a width that is a \
-                 multiple of twice the heads"
-            ));
-        }
-        match heads.is_multiple_of(kv_heads) {
-            true => Ok(Llama::new(sizes, key)),
-            false => Err(format!(
-                "kv_heads = {kv_heads} can't serve heads = {heads} evenly; set heads that are a multiple of them"
-            )),
-        }
-    }
-
-    fn weights(config: &RunConfig, words: usize) -> usize {
-        let LlamaSizes { layers, width, feed_forward, .. } = llama_sizes(config, words);
-        width.saturating_mul(words).saturating_add(layers.saturating_mul(4 * width * width + 3 * width * feed_forward))
-    }
-}
-
-fn llama_sizes(config: &RunConfig, words: usize) -> LlamaSizes {
-    let count = |name| config.count(name) as usize;
-    LlamaSizes {
-        words,
-        context: count("context"),
-        layers: count("layers"),
-        heads: count("heads"),
-        kv_heads: count("kv_heads"),
-        width: count("width"),
-        feed_forward: count("feed_forward"),
-    }
-}
+pub static PRESETS: &[&Preset] = &[&BIGRAM, &MLP_LM, &RNN_LM, &GPT, &LLAMA_SMALL];

@@ -8,8 +8,11 @@ use glassbox_nn::Context;
 use glassbox_tensor::Ids;
 use glassbox_tensor::parallel::with_serial_threshold;
 use glassbox_tensor::random::Key;
-use glassbox_train::{Experiment, Limits, Metrics, RunConfig, Runner, Sampling, Trained, Writer};
-use glassbox_transformer::{GPT, Gpt, LanguageModel, PRESETS, Training};
+use glassbox_train::{Experiment, Limits, Metrics, Preset, RunConfig, Runner, Sampling, Trained};
+use glassbox_transformer::{
+    BIGRAM, Bigram, GPT, Gpt, LLAMA_SMALL, LanguageModel, Llama, MLP_LM, MlpLm, PRESETS, RNN_LM, RnnLm, Trainable,
+    Training,
+};
 use std::fs;
 use std::path::Path;
 
@@ -18,18 +21,82 @@ fn until(end: u64) -> Limits<'static> {
 }
 
 /// A configuration whose data is a file with the text.
-fn with_file(folder: &Path) -> RunConfig {
+fn with_file(preset: &'static Preset, folder: &Path) -> RunConfig {
     let path = folder.join("text.txt");
     let text = text();
     fs::write(&path, text.vocabulary().decode(text.tokens())).unwrap();
-    let mut config = small(&GPT);
+    let mut config = small(preset);
     config.data = path.display().to_string();
     config
 }
 
+/// The pairs of the text, counted.
+fn counted() -> Training<Bigram> {
+    let mut config = small(&BIGRAM);
+    (config.steps, config.seed) = (Some(600), 2);
+    config.set("lr=0.1").unwrap();
+    let mut training: Training<Bigram> = Training::new(&config, text()).unwrap();
+    let words = training.text().vocabulary().len();
+    training.model = Bigram::counted(training.text().train(), words, training.model.context());
+    training
+}
+
+/// Of a table of pairs the best is known: no training does better on its own text, and a long one nearly as well.
+#[test]
+fn training_pairs_finds_what_counting_knows() {
+    let counted = counted();
+    let train = counted.text().train().to_vec();
+    let best = counted.nats(&train);
+    // By hand: −Σ n(i, j)·ln(n(i, j) / n(i)) over the pairs, divided by their number.
+    let mut pairs = std::collections::BTreeMap::<(u32, u32), f64>::new();
+    train.windows(2).for_each(|pair| *pairs.entry((pair[0], pair[1])).or_default() += 1.0);
+    let of = |i: u32| pairs.iter().filter(|((a, _), _)| *a == i).map(|(_, n)| n).sum::<f64>();
+    let by_hand = -pairs.iter().map(|(&(i, _), n)| n * (n / of(i)).ln()).sum::<f64>() / (train.len() - 1) as f64;
+    assert!((best - by_hand).abs() < 1e-5, "{best}, by hand {by_hand}");
+
+    let mut config = small(&BIGRAM);
+    config.steps = Some(600);
+    config.set("lr=0.1").unwrap();
+    let mut trained: Training<Bigram> = Training::new(&config, text()).unwrap();
+    (0..600).for_each(|step| drop(trained.train_step(step).unwrap()));
+    let is = trained.nats(&train);
+    assert!(is > best && is < best + 0.02, "{is}, and counting has {best}");
+}
+
+/// On every model, with every token changed: the bits of what was predicted before it stay, and what is predicted at it changes.
+#[test]
+fn no_model_looks_ahead() {
+    fn check<M: Trainable>(preset: &'static Preset) {
+        let mut config = small(preset);
+        config.steps = Some(3);
+        let mut training: Training<M> = Training::new(&config, text()).unwrap();
+        (0..3).for_each(|step| drop(training.train_step(step).unwrap()));
+        let tokens: Vec<u32> = training.text().tokens()[..16].to_vec();
+        let rows = |tokens: &[u32]| -> Vec<Vec<u32>> {
+            let logits = training.model.forward(&Ids::from_slice(tokens, [1, 16]), &Context::eval());
+            let rows = logits.value().select(0, 0);
+            (0..16).map(|t| rows.select(0, t).to_vec().into_iter().map(f32::to_bits).collect()).collect()
+        };
+        let before = rows(&tokens);
+        for s in 0..16 {
+            let mut changed = tokens.clone();
+            changed[s] = (changed[s] + 1) % training.text().vocabulary().len() as u32;
+            let after = rows(&changed);
+            assert_eq!(before[..s], after[..s], "{}: token {s} is seen before it comes", preset.name);
+            assert_ne!(before[s], after[s], "{}: token {s} is not seen", preset.name);
+        }
+    }
+    check::<Bigram>(&BIGRAM);
+    check::<MlpLm>(&MLP_LM);
+    check::<RnnLm>(&RNN_LM);
+    check::<Gpt>(&GPT);
+    check::<Llama>(&LLAMA_SMALL);
+}
+
 #[test]
 fn the_loss_falls_and_what_is_written_reads_like_the_text() {
-    for preset in PRESETS.iter().copied() {
+    let pairs = counted().nats(text().test());
+    for preset in PRESETS.iter().copied().filter(|preset| preset.name != "bigram") {
         let mut config = small(preset);
         config.steps = Some(300);
         let text = text();
@@ -39,7 +106,7 @@ fn the_loss_falls_and_what_is_written_reads_like_the_text() {
         assert!((before - words.ln()).abs() < 0.1, "{before}: an untrained model has no opinion");
         let steps: Vec<Metrics> = (0..300).map(|step| training.train_step(step).unwrap().metrics).collect();
         let after = training.evaluate().get("loss").unwrap();
-        assert!(after < 0.6, "{}: {before} -> {after}", preset.name);
+        assert!(after < 0.7 && after < pairs - 0.3, "{}: {before} -> {after}; pairs {pairs}", preset.name);
         assert!(steps.iter().all(|m| m.get("grad_norm").is_some_and(|norm| norm > 0.0)), "{}", steps[0]);
         let rates: Vec<f64> = steps.iter().map(|m| m.get("lr").unwrap()).collect();
         assert!(rates[..5].is_sorted() && rates[4] == 0.01 && rates[4..].is_sorted_by(|a, b| a >= b), "{rates:?}");
@@ -54,45 +121,52 @@ fn the_loss_falls_and_what_is_written_reads_like_the_text() {
 
 #[test]
 fn resume_is_bit_identical() {
-    let parent = tempfile::tempdir().unwrap();
-    let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
-    let start = |out| {
-        let mut config = with_file(parent.path());
-        config.set("dropout=0.2").unwrap();
-        config.steps = Some(14);
-        Runner::start(config, out).unwrap()
-    };
-    start(&whole).train(&until(14), &mut ()).unwrap();
-    start(&parts).train(&until(7), &mut ()).unwrap();
-    Runner::resume(&parts, PRESETS).unwrap().train(&until(14), &mut ()).unwrap();
-    assert_eq!(timeless(&whole), timeless(&parts));
-    let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
-    for file in checkpoint.into_iter().chain(["samples/step-12.txt", "evaluation.json", "config.toml"]) {
-        assert!(fs::read(whole.join(file)).unwrap() == fs::read(parts.join(file)).unwrap(), "{file}");
+    for preset in PRESETS.iter().copied() {
+        let parent = tempfile::tempdir().unwrap();
+        let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
+        let start = |out| {
+            let mut config = with_file(preset, parent.path());
+            if preset.name == "gpt" {
+                config.set("dropout=0.2").unwrap();
+            }
+            config.steps = Some(14);
+            Runner::start(config, out).unwrap()
+        };
+        start(&whole).train(&until(14), &mut ()).unwrap();
+        start(&parts).train(&until(7), &mut ()).unwrap();
+        Runner::resume(&parts, PRESETS).unwrap().train(&until(14), &mut ()).unwrap();
+        assert_eq!(timeless(&whole), timeless(&parts), "{}", preset.name);
+        let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
+        for file in checkpoint.into_iter().chain(["samples/step-12.txt", "evaluation.json", "config.toml"]) {
+            let [whole, parts] = [&whole, &parts].map(|run| fs::read(run.join(file)).unwrap());
+            assert!(whole == parts, "{}: {file}", preset.name);
+        }
     }
 }
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let bits = || {
-        let mut config = small(&GPT);
-        (config.steps, config.seed) = (Some(3), 1);
-        config.set("dropout=0.2").unwrap();
-        let mut training: Training<Gpt> = Training::new(&config, text()).unwrap();
-        let mut numbers: Vec<u64> = Vec::new();
-        for step in 0..3 {
-            numbers.extend(training.train_step(step).unwrap().metrics.iter().map(|(_, v)| v.to_bits()));
+    for preset in PRESETS.iter().copied() {
+        let bits = || {
+            let mut config = small(preset);
+            (config.steps, config.seed) = (Some(3), 1);
+            let mut training = preset.build.text(&config, text()).unwrap();
+            let mut numbers: Vec<u64> = Vec::new();
+            for step in 0..3 {
+                numbers.extend(training.train_step(step).unwrap().metrics.iter().map(|(_, v)| v.to_bits()));
+            }
+            numbers.extend(training.evaluate().iter().map(|(_, v)| v.to_bits()));
+            let written = training.writer().unwrap().written("To", &Sampling { tokens: 40, ..Sampling::default() });
+            (numbers, written.unwrap())
+        };
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| with_serial_threshold(0, bits))
+        };
+        let one = with(1);
+        for threads in [2, 3, 7] {
+            assert!(with(threads) == one, "{} on {threads} threads", preset.name);
         }
-        numbers.extend(training.evaluate().iter().map(|(_, v)| v.to_bits()));
-        (numbers, training.written("To", &Sampling { tokens: 40, ..Sampling::default() }).unwrap())
-    };
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| with_serial_threshold(0, bits))
-    };
-    let one = with(1);
-    for threads in [2, 3, 7] {
-        assert!(with(threads) == one, "{threads} threads");
     }
 }
 
@@ -132,7 +206,7 @@ fn the_evaluation_counts_every_token_once_and_bits_for_bytes() {
 fn a_run_keeps_its_text_and_refuses_one_of_other_characters() {
     let parent = tempfile::tempdir().unwrap();
     let run = parent.path().join("run");
-    let mut config = with_file(parent.path());
+    let mut config = with_file(&GPT, parent.path());
     config.steps = Some(6);
     Runner::start(config, &run).unwrap().train(&Limits::default(), &mut ()).unwrap();
     assert_eq!(fs::read_to_string(run.join("samples/step-6.txt")).unwrap().chars().count(), 500);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{SMALL_LLAMA, TINY, opinionated, opinionated_llama};
+use common::{SMALL_LLAMA, TINY, opinionated, opinionated_llama, opinionated_mlp, opinionated_rnn};
 use glassbox_nn::Context;
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, assert_close};
@@ -45,8 +45,10 @@ fn with_and_without_a_cache_the_same_tokens_are_written() {
     for context in [1, 2, 6, 7] {
         varied += assert_alike(&opinionated(GptSizes { context, ..TINY }, context as u64));
         varied += assert_alike(&opinionated_llama(LlamaSizes { context, ..SMALL_LLAMA }, context as u64));
+        varied += assert_alike(&opinionated_mlp(context));
+        varied += assert_alike(&opinionated_rnn(context));
     }
-    assert!(varied > 60, "a model that always says the same would agree with anything: {varied}");
+    assert!(varied > 120, "a model that always says the same would agree with anything: {varied}");
 }
 
 /// Logits, and not only what is drawn from them.
@@ -67,6 +69,8 @@ fn assert_pieces_are_the_whole<M: LanguageModel>(model: &M) {
 fn reading_in_pieces_gives_the_logits_of_reading_at_once() {
     assert_pieces_are_the_whole(&opinionated(TINY, 3));
     assert_pieces_are_the_whole(&opinionated_llama(SMALL_LLAMA, 3));
+    assert_pieces_are_the_whole(&opinionated_mlp(6));
+    assert_pieces_are_the_whole(&opinionated_rnn(6));
 }
 
 #[test]

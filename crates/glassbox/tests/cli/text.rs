@@ -68,7 +68,7 @@ fn its_run_keeps_what_it_wrote_and_its_page_says_what_a_token_costs() {
     assert_eq!(String::from_utf8(place.read("run/samples/step-2.txt")).unwrap().chars().count(), 500);
     assert!(String::from_utf8(place.read("run/report.html")).unwrap().contains("<pre>"));
     let page = stdout(&run(&place, "explain gpt"));
-    for part in ["h.3", "wte", "804096", "state of a token (KV cache) 4096 B, 262.144 kB", "logits = ln_f(x)·wteᵀ"] {
+    for part in ["h.3", "wte", "804096", "kept of a token (KV cache)  4096 B, 262.144 kB", "logits = ln_f(x)·wteᵀ"] {
         // The embedded plays have 80 characters, and nanoGPT's text 65.
         let part = part.replace("804096", &(804_096 + 15 * 128).to_string());
         assert!(page.contains(&part), "{part:?} is not in\n{page}");

@@ -7,7 +7,7 @@ use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Preset, Record, RunConfig, read_metrics};
-use glassbox_transformer::{Gelu, Gpt, GptSizes, Llama, LlamaSizes};
+use glassbox_transformer::{Gelu, Gpt, GptSizes, Llama, LlamaSizes, MlpLm, MlpLmSizes, RnnLm, RnnLmSizes};
 use std::path::Path;
 
 /// Two layers of two heads, 8 wide, on 6 of 11 words, with biases.
@@ -26,6 +26,17 @@ pub fn opinionated(sizes: GptSizes, key: u64) -> Gpt {
 /// The same of a Llama.
 pub fn opinionated_llama(sizes: LlamaSizes, key: u64) -> Llama {
     with_opinions(Llama::new(sizes, Key::new(key)), 0.25, key)
+}
+
+/// The same of a hidden layer on four tokens.
+pub fn opinionated_mlp(context: usize) -> MlpLm {
+    let sizes = MlpLmSizes { words: 11, context, seen: 4, width: 6, hidden: 20 };
+    with_opinions(MlpLm::new(sizes, Key::new(1)), 0.4, 1)
+}
+
+/// The same of a recurrent network.
+pub fn opinionated_rnn(context: usize) -> RnnLm {
+    with_opinions(RnnLm::new(RnnLmSizes { words: 11, context, width: 6, hidden: 12 }, Key::new(2)), 0.4, 2)
 }
 
 fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
@@ -49,9 +60,6 @@ pub fn text() -> Text {
 /// A configuration of a small model, with its horizon fixed.
 pub fn small(preset: &'static Preset) -> RunConfig {
     let mut config = RunConfig::new(preset);
-    if preset.name == "llama-small" {
-        config.set("feed_forward=24").unwrap();
-    }
     for setting in [
         "width=16",
         "heads=2",
@@ -62,8 +70,14 @@ pub fn small(preset: &'static Preset) -> RunConfig {
         "sample_every=6",
         "checkpoint_every=5",
         "lr=0.01",
+        "min_lr=0.0001",
+        "hidden=24",
+        "feed_forward=24",
     ] {
-        config.set(setting).unwrap();
+        let (name, _) = setting.split_once('=').unwrap();
+        if preset.settings.iter().any(|s| s.name == name) {
+            config.set(setting).unwrap();
+        }
     }
     config
 }
