@@ -138,7 +138,7 @@ pub struct Sample {
     /// Text: the most tokens to write [default: 500]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
     pub tokens: Option<usize>,
-    /// Text: what logits are divided by; below 1 the likely becomes likelier, 0 is --greedy [default: 1]
+    /// Text: what logits are divided by; below 1 the likely becomes likelier [default: 1]
     #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = temperature, conflicts_with = "kind")]
     pub temperature: Option<f32>,
     /// Text: draw each token from so many, the likeliest

@@ -75,7 +75,7 @@ pub fn tokens(text: &str) -> Result<usize, String> {
 
 /// `--temperature`
 pub fn temperature(text: &str) -> Result<f32, String> {
-    real(text, |t| t == 0.0 || (1e-3..=1e3).contains(&t), "0 or a number from 0.001 to 1000, such as 0.8")
+    real(text, |t| (1e-3..=1e3).contains(&t), "a number from 0.001 to 1000, such as 0.8; --greedy is what 0 would be")
 }
 
 /// `--top-p`, `--min-p`

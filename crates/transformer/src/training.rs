@@ -64,12 +64,12 @@ impl<M: Trainable> Training<M> {
             )));
         }
         let mut model = M::of(config, words, key.fold(0)).map_err(TrainError::Contradiction)?;
-        let shortest = text.train().len().min(text.test().len() * 9);
-        if shortest <= model.context() {
+        let [train, test] = [text.train(), text.test()].map(<[u32]>::len);
+        if train <= model.context() || test < 2 {
             return Err(TrainError::Contradiction(format!(
-                "{}: {} tokens to learn from are too few for windows of {}; give a longer text, or set a smaller context",
+                "{}: {train} tokens to learn from and {test} to be judged by are too few for windows of {}; give a longer text, or \
+                 set a smaller context",
                 text.name(),
-                text.train().len(),
                 model.context()
             )));
         }

@@ -239,7 +239,8 @@ fn settings_that_contradict_each_other_or_the_text_are_refused() {
     );
     assert_eq!(
         refused(&[], "to be or not"),
-        "a text: 10 tokens to learn from are too few for windows of 16; give a longer text, or set a smaller context"
+        "a text: 10 tokens to learn from and 2 to be judged by are too few for windows of 16; give a longer text, or set a \
+         smaller context"
     );
     assert!(refused(&["width=65536", "layers=1024"], &long).contains("at most 268435456 are trained"));
 }

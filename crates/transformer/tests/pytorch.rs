@@ -11,12 +11,12 @@ use serde_json::Value;
 
 const STEPS: u64 = 200;
 
-/// Eight characters, of which seven are learned from: one window of six, the same in every row of every step.
+/// Eleven characters, of which nine are learned from: one window of eight, the same in every row of every step.
 fn training() -> Training<Gpt> {
     let mut config = RunConfig::new(&GPT);
     config.steps = Some(STEPS);
     for setting in [
-        "context=6",
+        "context=8",
         "layers=2",
         "heads=2",
         "width=8",
@@ -30,7 +30,7 @@ fn training() -> Training<Gpt> {
     ] {
         config.set(setting).unwrap();
     }
-    let text = Text::parse("eight", b"abcadbeb", Unit::Character).unwrap();
+    let text = Text::parse("eleven", b"abcadbebcae", Unit::Character).unwrap();
     let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
     let mut k = 0.0;
     training.model.visit_mut(Name::root(), &mut |name, slot| {

@@ -16,9 +16,9 @@ import pathlib
 import torch
 import torch.nn.functional as F
 
-WORDS, CONTEXT, LAYERS, HEADS, WIDTH = 5, 6, 2, 2, 8
+WORDS, CONTEXT, LAYERS, HEADS, WIDTH = 5, 8, 2, 2, 8
 STEPS, LR, MIN_LR, WARMUP, BETA2, DECAY, CLIP = 200, 3e-3, 3e-4, 20, 0.99, 0.1, 0.5
-TEXT = "abcadbeb"
+TEXT = "abcadbebcae"
 ids = [sorted(set(TEXT)).index(c) for c in TEXT]
 x, y = torch.tensor([ids[:CONTEXT]]), torch.tensor([ids[1 : CONTEXT + 1]])
 
