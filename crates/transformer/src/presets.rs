@@ -101,7 +101,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 pub static GPT: Preset = Preset {
     name: "gpt",
     about: "a GPT of characters that writes plays: 4 layers of 4 heads, 128 wide, on 64 characters",
-    cost: "a minute or two on two cores, 29 MB on disk",
+    cost: "a minute or two on two cores, 20 MB on disk",
     formula: "\
 x = wte[ids] + wpe[0..T]                            (B, T) -> (B, T, C)
 a = softmax(q·kᵀ/√D + causal mask)·v                q, k, v = ln_1(x)·W_attnᵀ in H heads of D = C/H, (B, H, T, D)
