@@ -16,8 +16,11 @@ pub(crate) fn read_regular(path: &Path) -> Result<Vec<u8>, DataError> {
     read_at_most(path, MAX_FILE_BYTES)
 }
 
-/// The same for a file of at most `limit` bytes.
-pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+/// Reads a regular file of at most `limit` bytes whole.
+///
+/// # Errors
+/// If it cannot be read, is a folder, a device, a pipe or a socket, or is larger.
+pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
     let cannot = |source| DataError::Io { path: path.to_path_buf(), doing: "read", source };
     let meta = fs::metadata(path).map_err(cannot)?;
     if meta.is_dir() {

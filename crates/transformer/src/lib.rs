@@ -50,6 +50,11 @@
 //! # Ok::<(), glassbox_data::DataError>(())
 //! ```
 //!
+//! ## What a token is
+//!
+//! A character, a byte, or a piece of a word that byte pairs gave: [`tokenizer`] finds them, learns them, and reads those of other
+//! models.
+//!
 //! ## A token at a time
 //!
 //! Keys and values of past tokens don't change when a new one comes, so they are kept: the KV [`Cache`]. A token then costs one row
@@ -67,6 +72,7 @@ mod model;
 mod presets;
 mod rnn_lm;
 mod sampling;
+pub mod tokenizer;
 mod trainable;
 mod training;
 mod windows;
