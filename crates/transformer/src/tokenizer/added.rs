@@ -135,7 +135,7 @@ mod tests {
         use Part::{Text, Token};
         assert_eq!(
             added.parts("x <a> \n<a> b<a<a"),
-            [Text(0..1), Token(1), Token(1), Text(12..13), Token(0), Token(0)]
+            [Text(0..1), Token(1), Token(1), Text(11..12), Token(0), Token(0)]
         );
         assert_eq!(added.parts("b<b"), [Token(3), Text(2..3)]);
         assert_eq!(added.parts(""), []);
