@@ -17,6 +17,8 @@ pub mod png;
 pub mod run_json;
 pub mod safetensors;
 pub mod text;
+pub mod tokenizer_json;
+pub mod vocab_merges;
 pub mod wav;
 
 /// What is done with an input: it must come to an end, without a panic, for any bytes at all.
@@ -33,7 +35,7 @@ fn sentence(error: impl std::fmt::Display) {
 }
 
 /// Every target by the name of its file.
-pub const TARGETS: [(&str, Check); 14] = [
+pub const TARGETS: [(&str, Check); 16] = [
     ("config", config::check),
     ("csv", csv::check),
     ("emoji_json", emoji_json::check),
@@ -47,5 +49,7 @@ pub const TARGETS: [(&str, Check); 14] = [
     ("run_json", run_json::check),
     ("safetensors", safetensors::check),
     ("text", text::check),
+    ("tokenizer_json", tokenizer_json::check),
+    ("vocab_merges", vocab_merges::check),
     ("wav", wav::check),
 ];

@@ -11,9 +11,11 @@
     tools/peers/tokens.py corners 2000                 # what is learned from small texts in which strings come about by two ways
     tools/peers/tokens.py files gpt2                   # tokenizer.json: each reads what the other wrote
     tools/peers/tokens.py speed gpt2 hard.txt --threads 1   # interleaved
+    tools/peers/tokens.py fixture gpt2                 # what the tests of the crate compare with
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -203,6 +205,78 @@ def files(args):
             print(f"{kind}: the library reads our file, and has the same tokens")
 
 
+# A tokenizer.json is changed at these places, and has these tokens for these texts.
+VARIANTS = [
+    ({}, ["They'll say they've seen the cat's 2,500 mats.\n\n", "", " ", "  x\u00a0\u3000 y ", "日本語 é\u0301 🙂\U0001F3FD\x00\x7f"]),
+    ({"/pre_tokenizer/add_prefix_space": True}, ["the cat", " the cat", "\tthe", "", "<mask>the<mask> cat"]),
+    ({"/pre_tokenizer/use_regex": False}, ["the cat sat  on\n\nthe mat's", "", "a" * 300]),
+    ({"/model/ignore_merges": True}, ["the cat catcat", " théât"]),
+    ({"/model/unk_token": "<unk>", "/model/fuse_unk": False, "/model/vocab/$drop": ["z", "q"]}, ["zebra quiz zzz", "qqz"]),
+    ({"/model/unk_token": "<unk>", "/model/fuse_unk": True, "/model/vocab/$drop": ["z", "q"]}, ["zebra quiz zzz", "qqz zq"]),
+    ({"/added_tokens/1/lstrip": True, "/added_tokens/1/rstrip": True}, ["the <mask> cat", "<mask>  <mask>\u2003 \n<mask>", "x \x1f<mask>\u0085y"]),
+    ({"/added_tokens/1/normalized": True}, ["<<unk>mask>", "<mask<unk>>", "<mask><unk>"]),
+    ({"/added_tokens/1/id": 299, "/added_tokens/1/content": "<unk>k", "/added_tokens/1/special": False}, ["<unk>k <unk> k<unk>kk"]),
+]
+
+
+def changed(file, changes):
+    """The file with entries changed, as the test of the crate changes them."""
+    file = json.loads(json.dumps(file))
+    for pointer, value in changes.items():
+        *path, last = pointer.strip("/").split("/")
+        place = file
+        for key in path:
+            place = place[int(key) if isinstance(place, list) else key]
+        if last == "$drop":
+            for name in value:
+                del place[name]
+        else:
+            place[last] = value
+    return file
+
+
+def fixture(args):
+    from tokenizers import AddedToken, Tokenizer, pre_tokenizers, trainers
+
+    sys.path.insert(0, str(ROOT / "tools/data"))
+    from hard_text import hard_text
+
+    folder = ROOT / "crates/transformer/tests/data/tokenizer"
+    folder.mkdir(parents=True, exist_ok=True)
+    hard = hard_text(60_000, 1)
+    (folder / "hard.bin").write_bytes(hard)
+    text = hard.decode("utf8", "replace")
+
+    def summed(ids):
+        return {"tokens": len(ids), "sha256": hashlib.sha256(array("I", ids).tobytes()).hexdigest()}
+
+    gpt2 = of_tokenizers(args.folder)
+    gpt2.add_special_tokens([END])
+    ids = gpt2.encode(text).ids
+    if ids != of_tiktoken(args.folder).encode(text, allowed_special="all"):
+        sys.exit("tokens: the two libraries do not agree")
+    learned = learned_by_tokenizers(documents(text), 1000, 2)
+    model = json.loads(learned.to_str())["model"]
+    base = of_tokenizers()
+    sentence = "the cat sat on the mat, and that's what the cat's mat was for: 'twas a café in the théâtre. " * 3
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    base.train_from_iterator([sentence], trainers.BpeTrainer(
+        vocab_size=310, initial_alphabet=alphabet, show_progress=False, special_tokens=[AddedToken("<unk>"), AddedToken("<mask>")]))
+    base = json.loads(base.to_str())
+    cases = []
+    for changes, texts in VARIANTS:
+        tokenizer = Tokenizer.from_str(json.dumps(changed(base, changes)))
+        cases.append({"changes": changes, "texts": [{"text": t, "ids": tokenizer.encode(t).ids} for t in texts]})
+    expected = {
+        "gpt2": summed(ids),
+        "learned": {"size": 1000, "frequency": 2, "merges": [" ".join(m) for m in model["merges"]],
+                    **summed(learned.encode(text).ids)},
+        "variants": cases,
+    }
+    (folder / "base.json").write_text(json.dumps(base, ensure_ascii=False, separators=(",", ":")) + "\n")
+    (folder / "expected.json").write_text(json.dumps(expected, ensure_ascii=True, indent=1) + "\n")
+
+
 def speed(args):
     os.environ |= {"RAYON_NUM_THREADS": str(args.threads), "TOKENIZERS_PARALLELISM": "true"}
     text = read_text(args.text)
@@ -266,6 +340,7 @@ def main():
     command(merges, ("text", str), ("size", int), ("frequency", int))
     command(corners, ("count", int))
     command(files, ("folder", str))
+    command(fixture, ("folder", str))
     sub = command(speed, ("folder", str), ("text", str))
     sub.add_argument("--threads", type=int, default=1)
     sub.add_argument("--rounds", type=int, default=5)

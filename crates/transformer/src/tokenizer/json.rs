@@ -305,8 +305,12 @@ pub(super) fn of_bpe(bpe: &Bpe) -> String {
         ignore_merges: *ignore_merges,
         ..WrittenModel::new(vocab, merges)
     };
-    written(bpe.added_tokens(), Some(byte_level), Decoder::ByteLevel(byte_level), model)
+    written(bpe.added_tokens(), Some(byte_level), DECODER, model)
 }
+
+/// A prefix means nothing to a decoder; the library writes `true`.
+const DECODER: Decoder =
+    Decoder::ByteLevel(ByteLevel { kind: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true });
 
 /// The file of characters or bytes, as a BPE that has nothing to merge.
 pub(super) fn of_vocabulary(vocabulary: &Vocabulary) -> String {
@@ -318,7 +322,7 @@ pub(super) fn of_vocabulary(vocabulary: &Vocabulary) -> String {
         Vocabulary::Bytes => {
             let part = ByteLevel { kind: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
             let vocab = (0..=255u8).map(|byte| (alphabet::character_of(byte).to_string(), u32::from(byte))).collect();
-            written(&[], Some(part), Decoder::ByteLevel(part), WrittenModel::new(vocab, Vec::new()))
+            written(&[], Some(part), DECODER, WrittenModel::new(vocab, Vec::new()))
         }
     }
 }
