@@ -3,7 +3,8 @@
 use super::sentence;
 use glassbox_transformer::tokenizer::Tokenizer;
 
-const TEXTS: [&str; 4] = ["", "The cat's 12 mats.\n\n  <mask>x", "é漢🙂\u{0}\u{a0}", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"];
+const TEXTS: [&str; 4] =
+    ["", "The cat's 12 mats.\n\n  <mask>x", "é漢🙂\u{0}\u{a0}", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"];
 
 pub fn check(bytes: &[u8]) {
     let tokenizer = match Tokenizer::parse_json("fuzz", bytes) {

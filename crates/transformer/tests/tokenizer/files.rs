@@ -73,7 +73,7 @@ fn what_is_no_json_of_this_form_is_placed_by_line_and_column() {
         ("{}", "missing field `model` at line 1 column 2"),
         (
             "{\"model\": {\"type\": \"BPE\",\n\"vocab\": {\"a\": -1}, \"merges\": []}}",
-            "invalid value: integer `-1`, expected u32 at line 2 column 16",
+            "invalid value: integer `-1`, expected u32 at line 2 column 17",
         ),
         (
             "{\"model\": {\"vocab\": {}, \"merges\": [\"ab\"]}}",

@@ -1,5 +1,6 @@
 //! Tokenizers: the tokens and merges of other libraries, what holds for any text, and what is said about files that are wrong.
 
+mod book;
 mod files;
 mod peers;
 mod properties;
