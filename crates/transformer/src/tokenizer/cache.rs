@@ -7,8 +7,9 @@
 pub(super) const LONGEST: usize = 24;
 /// The most tokens of a piece that are kept.
 const TOKENS: usize = 8;
-/// 16,384 places of 64 bytes are 1 MiB, about what a core has for itself.
-const BITS: u32 = 14;
+/// 32,768 places of 64 bytes are 2 MiB, about what a core has for itself. Twice as many are 5% faster on a text that says its words
+/// often, and 13% slower on one of rare words.
+const BITS: u32 = 15;
 
 /// A piece: its bytes, with zeros after them, and how many they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -92,7 +92,7 @@ impl<'t> Splitter<'t> {
     }
 
     /// The class of the character at byte `i`, and where the next one begins.
-    #[inline]
+    #[inline(always)]
     fn at(&self, i: usize) -> (Class, usize) {
         match ASCII[usize::from(self.text[i])] {
             Kind::Other => (Class::Other, i + 1),
