@@ -1,9 +1,12 @@
 //! Tokens beside the vocabulary: `<|endoftext|>` and its like, which stand for themselves wherever they stand in a text.
 
 use super::error::TokenizerError;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
+
+/// The most bytes that all added tokens have together: 1 MiB. What finds them takes some fifty times as much.
+const MAX_BYTES: usize = 1 << 20;
 
 /// A token that is found in a text as it is, before anything is split or merged.
 ///
@@ -33,6 +36,13 @@ pub struct AddedToken {
 
 impl AddedToken {
     /// A special token, found wherever its content stands.
+    ///
+    /// ```
+    /// use glassbox_transformer::tokenizer::{AddedToken, BpeTrainer};
+    /// let bpe = BpeTrainer::new(256).train(&[""])?.with_added_tokens(&[AddedToken::special(256, "<|end|>")])?;
+    /// assert_eq!(bpe.encode("<|end|>")?, [256]);
+    /// # Ok::<(), glassbox_transformer::tokenizer::TokenizerError>(())
+    /// ```
     pub fn special(id: u32, content: &str) -> AddedToken {
         AddedToken {
             id,
@@ -65,12 +75,20 @@ pub(super) struct Added {
 
 impl Added {
     pub(super) fn new(tokens: Vec<AddedToken>) -> Result<Added, TokenizerError> {
+        let bytes: usize = tokens.iter().map(|token| token.content.len()).sum();
+        if bytes > MAX_BYTES {
+            let problem = format!(
+                "the added tokens have {bytes} bytes in all, and at most {MAX_BYTES} are possible; remove some"
+            );
+            return Err(TokenizerError::Settings(problem));
+        }
         let mut passes = Vec::new();
         for normalized in [false, true] {
             let found: Vec<AddedToken> = tokens.iter().filter(|t| t.normalized == normalized).cloned().collect();
             if !found.is_empty() {
                 let automaton = AhoCorasick::builder()
                     .match_kind(MatchKind::LeftmostLongest)
+                    .kind(Some(AhoCorasickKind::ContiguousNFA)) // a DFA of one token of 1 MiB would have 1 GiB
                     .build(found.iter().map(|token| &token.content))
                     .map_err(|error| TokenizerError::Settings(format!("too many added tokens: {error}")))?;
                 passes.push((automaton, found));

@@ -24,6 +24,19 @@ const PART: usize = 1 << 16;
 const NONE: u32 = u32::MAX;
 
 /// A tokenizer whose tokens are strings of bytes: GPT-2's, or one that was trained by a [`BpeTrainer`](super::BpeTrainer).
+///
+/// ```
+/// use glassbox_transformer::tokenizer::BpeTrainer;
+/// let trainer = BpeTrainer { special_tokens: vec!["<|end|>".to_string()], ..BpeTrainer::new(260) };
+/// let bpe = trainer.train(&["a cat and a hat"])?;
+/// let ids = bpe.encode("a hat<|end|>")?;
+/// let names: Vec<_> = ids.iter().filter_map(|&id| bpe.name_of(id)).collect();
+/// assert_eq!(names, ["a", "Ġ", "h", "at", "<|end|>"]);
+/// assert_eq!(bpe.bytes_of(ids[1]), Some(&b" "[..]));
+/// assert_eq!(bpe.decode_bytes(&ids)?, b"a hat<|end|>");
+/// assert_eq!(bpe.encode_ordinary("<|end|>")?.len(), 7); // of someone else's text nothing is taken for a command
+/// # Ok::<(), glassbox_transformer::tokenizer::TokenizerError>(())
+/// ```
 pub struct Bpe {
     tokens: Vec<Option<Token>>,
     ids: HashMap<Arc<str>, u32, RandomState>,

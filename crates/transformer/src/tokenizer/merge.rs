@@ -91,28 +91,29 @@ impl Merges {
     /// stands there now is another one.
     fn apply_to_many(&self, symbols: &mut Vec<u32>) {
         const GONE: u32 = u32::MAX;
-        let n = symbols.len();
-        let mut next: Vec<usize> = (1..=n).collect();
-        let mut previous: Vec<usize> = (0..n).map(|i| i.wrapping_sub(1)).collect();
-        let candidate = |symbols: &[u32], left: usize, right: usize| {
-            let merge = self.of(symbols[left], symbols[right]);
+        let n = u32::try_from(symbols.len()).expect("a piece has less than 4 GiB");
+        let mut next: Vec<u32> = (1..=n).collect(); // places are u32: 20 bytes a symbol in all, where usize would take 40
+        let mut previous: Vec<u32> = (0..n).map(|i| i.saturating_sub(1)).collect();
+        let candidate = |symbols: &[u32], left: u32, right: u32| {
+            let merge = self.of(symbols[left as usize], symbols[right as usize]);
             (merge != NONE).then_some(Reverse((merge.rank, left, merge.id)))
         };
         let mut heap: BinaryHeap<_> = (1..n).filter_map(|right| candidate(symbols, right - 1, right)).collect();
         while let Some(Reverse((rank, left, id))) = heap.pop() {
-            let right = next[left];
-            if symbols[left] == GONE || right == n || self.of(symbols[left], symbols[right]).rank != rank {
+            let (at, right) = (left as usize, next[left as usize]);
+            if symbols[at] == GONE || right == n || self.of(symbols[at], symbols[right as usize]).rank != rank {
                 continue;
             }
-            symbols[left] = id;
-            symbols[right] = GONE;
-            next[left] = next[right];
-            if next[left] < n {
-                previous[next[left]] = left;
-                heap.extend(candidate(symbols, left, next[left]));
+            symbols[at] = id;
+            symbols[right as usize] = GONE;
+            let after = next[right as usize];
+            next[at] = after;
+            if after < n {
+                previous[after as usize] = left;
+                heap.extend(candidate(symbols, left, after));
             }
             if left > 0 {
-                heap.extend(candidate(symbols, previous[left], left));
+                heap.extend(candidate(symbols, previous[at], left));
             }
         }
         symbols.retain(|&symbol| symbol != GONE);

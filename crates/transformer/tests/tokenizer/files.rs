@@ -161,6 +161,9 @@ fn what_cannot_be_encoded_or_learned_is_said() {
     );
     let error = few.with_added_tokens(&[AddedToken::special(9, "a")]).unwrap_err().to_string();
     assert_eq!(error, "added token: \"a\" has the id 9, but in the vocabulary 0; give it that");
+    let few = BpeTrainer::new(256).train(&[""]).unwrap();
+    let error = few.with_added_tokens(&[AddedToken::special(256, &"a".repeat(2_000_000))]).unwrap_err().to_string();
+    assert_eq!(error, "the added tokens have 2000000 bytes in all, and at most 1048576 are possible; remove some");
     let error = Tokenizer::characters("abc").encode("abd").unwrap_err().to_string();
     assert_eq!(error, "the text: character 'd' is not one of the 3 of the vocabulary");
 }
