@@ -12,6 +12,7 @@ use glassbox_tensor::simd::Isa;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::io::{BufRead, Write};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const ROUND: Duration = Duration::from_millis(30);
@@ -34,17 +35,28 @@ fn floor(name: &str, ceilings: &mut Option<Ceilings>) -> Option<f64> {
     Some(ceilings.floor(flops, traffic, set).seconds)
 }
 
+/// Becomes that program, so that who stops this process or asks for its time means the one that computes. Returns only an error.
+#[cfg(unix)]
+fn start(command: &mut Command) -> Box<dyn Error> {
+    std::os::unix::process::CommandExt::exec(command).into()
+}
+
+/// Runs that program and ends as it does. Returns only an error.
+#[cfg(not(unix))]
+fn start(command: &mut Command) -> Box<dyn Error> {
+    match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error.into(),
+    }
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let threads: usize = std::env::args().nth(1).ok_or("how many threads?")?.parse()?;
     let set = std::env::var("MATMUL_NUM_THREADS").unwrap_or_default();
     if set != threads.to_string() {
         // matrixmultiply reads its number of threads from the environment, once: start again with it.
-        let me = std::env::current_exe()?;
-        let status = std::process::Command::new(me)
-            .arg(threads.to_string())
-            .env("MATMUL_NUM_THREADS", threads.to_string())
-            .status()?;
-        std::process::exit(status.code().unwrap_or(1));
+        let mut again = Command::new(std::env::current_exe()?);
+        return Err(start(again.arg(threads.to_string()).env("MATMUL_NUM_THREADS", threads.to_string())));
     }
     rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread().build_global()?;
     // The contestants of a row stay ready while they take turns.
