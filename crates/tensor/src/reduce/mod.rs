@@ -26,8 +26,8 @@ const ROWS: usize = 256;
 const COLUMNS: usize = 1024;
 /// With fewer columns than this, several rows are taken for one.
 const NARROW: usize = 32;
-/// The least elements of a task: 128 KiB, some 3 µs of reading.
-const TASK: usize = 32 * 1024;
+/// The least elements of a task: 64 KiB, some 2 µs of reading.
+const TASK: usize = 16 * 1024;
 
 /// A reduction. Its joining is associative but for rounding.
 pub(crate) trait Fold: Copy + Sync {
