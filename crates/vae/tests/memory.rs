@@ -33,7 +33,7 @@ fn resident() -> Option<u64> {
 /// Two pictures in a step and few units, for it is the steps that count: whatever a step leaves behind, a node of the graph, a
 /// buffer of the pool, a line of a log, 10,000 of them would add up. Samples, evaluations and checkpoints come in between.
 #[test]
-fn ten_thousand_steps_change_resident_memory_by_less_than_one_per_cent() {
+fn ten_thousand_steps_add_less_than_one_per_cent_to_resident_memory() {
     if resident().is_none() {
         eprintln!("left out: there is no /proc/self/status here to read resident memory from");
         return;
@@ -50,5 +50,6 @@ fn ten_thousand_steps_change_resident_memory_by_less_than_one_per_cent() {
     Runner::start(config, &dir.path().join("run")).unwrap().train(&Limits::default(), &mut scales).unwrap();
     let [before, after] = scales.kilobytes[..] else { panic!("both steps were taken: {:?}", scales.kilobytes) };
     assert!(before > 10_000, "{before} kB are no process with a data set in memory");
-    assert!(after.abs_diff(before) * 100 < before, "{before} kB after {FROM} steps, {after} kB after {TO}");
+    // Less is no leak: a system may take pages away that nobody has touched for a while.
+    assert!(after.saturating_sub(before) * 100 < before, "{before} kB after {FROM} steps, {after} kB after {TO}");
 }
