@@ -6,7 +6,7 @@ use glassbox_nn::{Context, Embedding, Module};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
 
-/// A row of logits for each token: p(next | last) = softmax(table[last]).
+/// A row of logits for each token: p(next | last) = `softmax(table[last])`.
 ///
 /// The table that makes a text likeliest is known without training: the softmax of a row must be the shares of what followed its
 /// token, so its logits are the logarithms of the counts ([`Bigram::counted`]). Training finds the same by its gradient, which is
