@@ -197,7 +197,8 @@ impl<S: Simd> Job<'_, S> {
             band.layout.places(view.at, block.clone(), first, &mut places);
             let bias = bias.filter(|_| block.end == view.k);
             let (copy, pitch) = (lent.unwrap_or(copy), band.layout.pitch());
-            let seen = Seen { copy, pitch, places: &places, add: block.start > 0, bias };
+            let weights = self.packed.0.cast_const().wrapping_add(self.place(view, group, &block, 0));
+            let seen = Seen { copy, pitch, places: &places, weights, to, add: block.start > 0, bias };
             match &part.outputs {
                 Outputs::Alone(vectors) => {
                     // SAFETY: the weights were packed before the tasks began, and now are only read; these outputs are y's only
@@ -209,104 +210,76 @@ impl<S: Simd> Job<'_, S> {
                     let bias = bias.map(|bias| bias[0]);
                     super::depthwise::single(self.s, seen.copy, &places, weights, vectors, bias, out);
                 }
-                Outputs::Panels(panels) => self.panels(panels, view, group, &block, &seen, to, ask),
-                Outputs::Strips(strips) => self.strips(strips, view, group, &block, &seen, to, ask),
+                Outputs::Panels(panels) => self.panels(panels, &seen, ask),
+                Outputs::Strips(strips) => self.strips(strips, &seen, ask),
             }
         }
     }
 
-    /// Groups of the weights' panels that stay in the second-level cache.
-    fn groups_of_panels(&self) -> impl Iterator<Item = Range<usize>> {
+    /// Every one of `tiles`, panels or strips of outputs, by every panel of the weights: `compute(tile, p)` for panel p, in groups
+    /// that stay in the second-level cache.
+    fn by_weights<T>(&self, tiles: &[T], ask: &mut Ask<'_>, compute: impl Fn(&T, usize)) {
         let count = self.panels.count;
         let each = GROUP_ROWS.div_ceil(self.panels.range(0).len().max(1));
-        (0..count).step_by(each).map(move |p| p..count.min(p + each))
-    }
-
-    /// Outputs in the lanes: every panel by every panel of the weights.
-    #[expect(clippy::too_many_arguments, reason = "a product's operands, each of them once")]
-    fn panels(
-        &self,
-        panels: &[Panel],
-        view: &View<'_>,
-        group: usize,
-        block: &Range<usize>,
-        seen: &Seen<'_>,
-        to: To,
-        ask: &mut Ask<'_>,
-    ) {
-        let reach = panels.iter().map(|panel| panel.reach(self.shape)).max().unwrap_or(0);
-        seen.check(reach);
-        for of_weights in self.groups_of_panels() {
-            for panel in panels {
-                if of_weights.start == 0 {
+        for p in (0..count).step_by(each) {
+            for tile in tiles {
+                if p == 0 {
                     ask.some();
                 }
-                let width = self.shape.panel_width(panel.cols);
-                for p in of_weights.clone() {
-                    let i = self.panels.range(p);
-                    let tile = Tile {
-                        k: block.len(),
-                        a: self.packed.0.wrapping_add(self.place(view, group, block, p)),
-                        a_step: i.len(),
-                        a_row: 1,
-                        b: seen.copy.as_ptr().wrapping_add(panel.from),
-                        b_step: width,
-                        window: Some(Through { at: seen.places, gap: panel.gap }),
-                        c: to.c.wrapping_add(i.start * to.stride + panel.to),
-                        c_stride: to.stride,
-                        cols: panel.cols,
-                        add: seen.add,
-                        bias: None,
-                        row_bias: seen.bias.map(|bias| &bias[i.clone()]),
-                        relu: false,
-                    };
-                    // SAFETY: the weights' panel was packed before the tasks began. The image's vectors lie inside the copy, as was
-                    // checked above. Rows i and these columns lie inside C, and of all tasks this one alone has them.
-                    unsafe { tile_fn::<S>(i.len(), width, Source::Window)(self.s, tile) };
-                }
+                (p..count.min(p + each)).for_each(|p| compute(tile, p));
             }
         }
     }
 
-    /// Channels in the lanes: every strip by every panel of the weights.
-    #[expect(clippy::too_many_arguments, reason = "a product's operands, each of them once")]
-    fn strips(
-        &self,
-        strips: &[Strip],
-        view: &View<'_>,
-        group: usize,
-        block: &Range<usize>,
-        seen: &Seen<'_>,
-        to: To,
-        ask: &mut Ask<'_>,
-    ) {
+    /// Outputs in the lanes.
+    fn panels(&self, panels: &[Panel], seen: &Seen<'_>, ask: &mut Ask<'_>) {
+        seen.check(panels.iter().map(|panel| panel.reach(self.shape)).max().unwrap_or(0));
+        self.by_weights(panels, ask, |panel, p| {
+            let (i, width) = (self.panels.range(p), self.shape.panel_width(panel.cols));
+            let tile = Tile {
+                k: seen.places.len(),
+                a: seen.weights(i.start),
+                a_step: i.len(),
+                a_row: 1,
+                b: seen.copy.as_ptr().wrapping_add(panel.from),
+                b_step: width,
+                window: Some(Through { at: seen.places, gap: panel.gap }),
+                c: seen.to.c.wrapping_add(i.start * seen.to.stride + panel.to),
+                c_stride: seen.to.stride,
+                cols: panel.cols,
+                add: seen.add,
+                bias: None,
+                row_bias: seen.bias.map(|bias| &bias[i.clone()]),
+                relu: false,
+            };
+            // SAFETY: the weights' panel was packed before the tasks began. The image's vectors lie inside the copy, as was
+            // checked above. Rows i and these columns lie inside C, and of all tasks this one alone has them.
+            unsafe { tile_fn::<S>(i.len(), width, Source::Window)(self.s, tile) };
+        });
+    }
+
+    /// Channels in the lanes.
+    fn strips(&self, strips: &[Strip], seen: &Seen<'_>, ask: &mut Ask<'_>) {
         let gap = seen.pitch;
         seen.check(strips.iter().map(|strip| strip.from + (strip.rows - 1) * gap + strip.pixels).max().unwrap_or(0));
-        for of_weights in self.groups_of_panels() {
-            for strip in strips {
-                if of_weights.start == 0 {
-                    ask.some();
-                }
-                for p in of_weights.clone() {
-                    let i = self.panels.range(p);
-                    let tile = tile::Tile {
-                        image: seen.copy.as_ptr().wrapping_add(strip.from),
-                        taps: seen.places,
-                        gap,
-                        w: self.packed.0.wrapping_add(self.place(view, group, block, p)),
-                        y: to.c.wrapping_add(i.start * to.stride + strip.to),
-                        stride: to.stride,
-                        channels: i.len(),
-                        add: seen.add,
-                        bias: seen.bias.map(|bias| &bias[i.clone()]),
-                    };
-                    // SAFETY: the weights' panel was packed before the tasks began, with `width` floats for each tap. The
-                    // image's elements lie inside the copy, as was checked above. Rows i and these outputs lie inside C, and of
-                    // all tasks this one alone has them.
-                    unsafe { tile::tile_fn::<S>(strip.rows, strip.pixels, self.width(i.len()))(self.s, tile) };
-                }
-            }
-        }
+        self.by_weights(strips, ask, |strip, p| {
+            let i = self.panels.range(p);
+            let tile = tile::Tile {
+                image: seen.copy.as_ptr().wrapping_add(strip.from),
+                taps: seen.places,
+                gap,
+                w: seen.weights(i.start),
+                y: seen.to.c.wrapping_add(i.start * seen.to.stride + strip.to),
+                stride: seen.to.stride,
+                channels: i.len(),
+                add: seen.add,
+                bias: seen.bias.map(|bias| &bias[i.clone()]),
+            };
+            // SAFETY: the weights' panel was packed before the tasks began, with `width` floats for each tap. The image's
+            // elements lie inside the copy, as was checked above. Rows i and these outputs lie inside C, and of all tasks this one
+            // alone has them.
+            unsafe { tile::tile_fn::<S>(strip.rows, strip.pixels, self.width(i.len()))(self.s, tile) };
+        });
     }
 }
 
@@ -318,6 +291,10 @@ struct Seen<'a> {
     pitch: usize,
     /// Where the taps stand, for each k.
     places: &'a [usize],
+    /// Where the packed weights of this block begin, panel after panel.
+    weights: *const f32,
+    /// Where the outputs go.
+    to: To,
     /// Whether the block isn't the first.
     add: bool,
     /// For the last block.
@@ -325,6 +302,11 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// The panel of weights whose first row is `row`.
+    fn weights(&self, row: usize) -> *const f32 {
+        self.weights.wrapping_add(row * self.places.len())
+    }
+
     /// Panics when somebody who reads `reach` floats from each place on would leave the copy.
     fn check(&self, reach: usize) {
         let end = self.places.iter().max().map_or(0, |place| place + reach);

@@ -199,7 +199,6 @@ impl Product<'_> {
     }
 }
 
-/// `f(0)`, `f(1)`, … on whichever thread is free, or here in order.
 /// A product so small that neither operand is copied: whole vectors of B, all of k at once.
 fn in_place<S: Simd>(
     s: S,
@@ -242,6 +241,7 @@ fn in_place<S: Simd>(
     }
 }
 
+/// `f(0)`, `f(1)`, … on whichever thread is free, or here in order.
 fn for_each(parallel: bool, count: usize, f: impl Fn(usize) + Sync + Send) {
     if parallel && count > 1 {
         let seen = crate::parallel::observer();
