@@ -44,36 +44,9 @@ pub fn note(sentence: &str) {
     let _ = writeln!(io::stderr(), "glassbox: {sentence}");
 }
 
-/// Rows of cells as text with aligned columns; `right` says which columns are numbers. No spaces at line ends.
-pub fn table(rows: &[Vec<String>], right: &[bool]) -> String {
-    let mut widths = vec![0; right.len()];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for ((cell, &width), &right) in row.iter().zip(&widths).zip(right) {
-            let cell = if right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
-            line.push_str(&cell);
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_aligned_by_characters_not_bytes() {
-        let rows = [["µ", "1"], ["softmax", "10"]].map(|r| r.map(String::from).to_vec());
-        assert_eq!(table(&rows, &[false, true]), "µ         1\nsoftmax  10\n");
-    }
 
     #[test]
     fn colours_are_for_terminals_and_for_those_who_want_them() {

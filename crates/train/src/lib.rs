@@ -9,6 +9,7 @@
 mod best;
 mod checkpoints;
 mod claim;
+mod columns;
 mod comparison;
 mod config;
 mod config_file;
@@ -34,9 +35,11 @@ mod table;
 mod tensorboard;
 mod trained;
 mod unchanged;
+mod weights;
 mod writer;
 
 pub use claim::{Claim, Number, Pace, Paper, deviation, mean};
+pub use columns::{columns, quantity};
 pub use comparison::comparison;
 pub use config::{RunConfig, Setting, Value};
 pub use curves::{Curve, PALETTE, curves_svg};
@@ -61,4 +64,5 @@ pub use sitting::{Ending, Limits, Outcome};
 pub use table::metrics_csv;
 pub use tensorboard::TensorBoard;
 pub use trained::Trained;
+pub use weights::{load_weights, save_weights};
 pub use writer::{Sampling, Writer};

@@ -4,6 +4,7 @@ use crate::model::LanguageModel;
 use crate::windows::Windows;
 use glassbox_autograd::graph_operations;
 use glassbox_nn::{Context, ModuleCost, summary_of};
+use glassbox_train::{columns, quantity};
 use std::fmt::Write;
 
 /// Bytes of a weight in training: itself, its gradient and both of AdamW's moments, f32 each.
@@ -13,7 +14,7 @@ const TRAINED: usize = 4 * size_of::<f32>();
 pub(crate) fn remarks<M: LanguageModel>(model: &M, windows: &Windows) -> String {
     let ctx = Context::eval();
     let summary = summary_of(&mut model.clone(), &[], |model, _| model.loss(&windows.x, &windows.y, &ctx));
-    let mut rows = vec![["part", "parameters", "memory in training", "forward"].map(String::from)];
+    let mut rows = vec![["part", "parameters", "memory in training", "forward"].map(String::from).to_vec()];
     let mut parts: Vec<(&str, usize, u64)> = Vec::new();
     for ModuleCost { name, parameters, cost, .. } in &summary.modules {
         let part = part(name);
@@ -23,9 +24,9 @@ pub(crate) fn remarks<M: LanguageModel>(model: &M, windows: &Windows) -> String 
         }
     }
     let row = |name: &str, parameters: usize, flops: u64| {
-        let memory = if parameters == 0 { String::new() } else { scaled((TRAINED * parameters) as u64, "B") };
+        let memory = if parameters == 0 { String::new() } else { quantity((TRAINED * parameters) as u64, "B") };
         let parameters = if parameters == 0 { String::new() } else { parameters.to_string() };
-        [name.to_string(), parameters, memory, scaled(flops, "FLOP")]
+        vec![name.to_string(), parameters, memory, quantity(flops, "FLOP")]
     };
     rows.extend(parts.iter().map(|&(name, parameters, flops)| row(name, parameters, flops)));
     let others = summary.others.iter().filter(|(_, _, cost)| cost.flops > 0);
@@ -39,7 +40,7 @@ pub(crate) fn remarks<M: LanguageModel>(model: &M, windows: &Windows) -> String 
     let token = model.bytes_per_token();
     let mut text =
         format!("Parts, with the arithmetic of one batch of {batch} windows of {context} tokens, forward:\n\n");
-    text.push_str(&aligned(&rows));
+    columns(&rows, &[false, true, true, true]).lines().for_each(|line| text.push_str(&format!("    {line}\n")));
     let _ = write!(
         text,
         "\nMemory:\n\n    \
@@ -47,10 +48,10 @@ pub(crate) fn remarks<M: LanguageModel>(model: &M, windows: &Windows) -> String 
          weights in training         {}, with gradients and AdamW's two moments\n    \
          outputs of a batch          {}, of all operations forward; backward keeps a part of them\n    \
          kept of a token (KV cache)  {token} B, {} for the context of {context}\n",
-        scaled((size_of::<f32>() * all) as u64, "B"),
-        scaled((TRAINED * all) as u64, "B"),
-        scaled((size_of::<f32>() * outputs) as u64, "B"),
-        scaled((token * context) as u64, "B"),
+        quantity((size_of::<f32>() * all) as u64, "B"),
+        quantity((TRAINED * all) as u64, "B"),
+        quantity((size_of::<f32>() * outputs) as u64, "B"),
+        quantity((token * context) as u64, "B"),
     );
     text
 }
@@ -62,32 +63,6 @@ fn part(module: &str) -> &str {
     if numbered { &module[..second] } else { module.split('.').next().unwrap_or(module) }
 }
 
-/// 12 B, 3.400 kB, 1.020 GFLOP.
-fn scaled(n: u64, unit: &str) -> String {
-    match n as f64 {
-        x if x < 1e3 => format!("{n} {unit}"),
-        x if x < 999.9995e3 => format!("{:.3} k{unit}", x / 1e3),
-        x if x < 999.9995e6 => format!("{:.3} M{unit}", x / 1e6),
-        x => format!("{:.3} G{unit}", x / 1e9),
-    }
-}
-
-/// Rows in columns, the first at the left and the others at the right, four spaces from the margin.
-fn aligned(rows: &[[String; 4]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = [0, 1, 2, 3].map(width);
-    let mut text = String::new();
-    for [name, rest @ ..] in rows {
-        let mut line = format!("    {name:<0$}", widths[0]);
-        for (cell, width) in rest.iter().zip(&widths[1..]) {
-            let _ = write!(line, "  {cell:>width$}");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +70,5 @@ mod tests {
     #[test]
     fn a_block_is_one_part_with_all_that_is_in_it() {
         assert_eq!(["wte", "h.11.attn.c_attn", "h.0.ln_1", "ln_f", ""].map(part), ["wte", "h.11", "h.0", "ln_f", ""]);
-        assert_eq!(scaled(4096, "B"), "4.096 kB");
     }
 }

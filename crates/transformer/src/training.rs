@@ -6,11 +6,12 @@ use crate::windows::Windows;
 use crate::writing::{Memory, Voice, write_tokens};
 use glassbox_autograd::Var;
 use glassbox_data::text::{Text, Vocabulary};
+use glassbox_nn::Context;
 use glassbox_nn::optim::{Adam, AdamRule, Schedule, WeightDecay, clip_grad_norm};
-use glassbox_nn::{CheckpointError, Context, load_safetensors, save_safetensors};
 use glassbox_tensor::random::Key;
 use glassbox_train::{
-    Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, parameters_of,
+    Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, load_weights, parameters_of,
+    save_weights,
 };
 use std::fs;
 use std::path::Path;
@@ -171,8 +172,7 @@ impl<M: LanguageModel> Experiment for Training<M> {
     }
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        save_safetensors(&self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adamw.save_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))?;
+        save_weights(&self.model, &self.adamw, folder)?;
         match self.text.vocabulary() {
             Vocabulary::Bytes => Ok(()),
             Vocabulary::Characters(all) => {
@@ -199,8 +199,7 @@ impl<M: LanguageModel> Experiment for Training<M> {
                 return Err(TrainError::Damaged { path, problem });
             }
         }
-        load_safetensors(&mut self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adamw.load_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+        load_weights(&mut self.model, &mut self.adamw, folder)
     }
 }
 
@@ -226,14 +225,5 @@ impl<M: LanguageModel> Writer for Training<M> {
     }
 }
 
-const MODEL: &str = "model.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
 /// The characters that tokens stand for, in order.
 const CHARACTERS: &str = "characters.txt";
-
-fn at<'a>(folder: &'a Path, file: &'a str) -> impl Fn(CheckpointError) -> TrainError + 'a {
-    move |source| match source {
-        CheckpointError::Io { path, doing, source } => TrainError::Io { path, doing, source },
-        source => TrainError::Model { path: folder.join(file), source: source.into() },
-    }
-}

@@ -6,10 +6,12 @@ use crate::pictures;
 use glassbox_autograd::Var;
 use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
 use glassbox_nn::optim::{Adam, grad_norm};
-use glassbox_nn::{CheckpointError, load_safetensors, save_safetensors};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
-use glassbox_train::{Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, parameters_of};
+use glassbox_train::{
+    Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, load_weights, parameters_of,
+    save_weights,
+};
 use std::path::Path;
 
 /// The noise of the evaluation, the same for every model of every run.
@@ -230,22 +232,10 @@ impl<M: Autoencoder> Experiment for Training<M> {
     }
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        save_safetensors(&self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adam.save_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+        save_weights(&self.model, &self.adam, folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
-        load_safetensors(&mut self.model, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adam.load_state(&self.model, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
-    }
-}
-
-const MODEL: &str = "model.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
-
-fn at<'a>(folder: &'a Path, file: &'a str) -> impl Fn(CheckpointError) -> TrainError + 'a {
-    move |source| match source {
-        CheckpointError::Io { path, doing, source } => TrainError::Io { path, doing, source },
-        source => TrainError::Model { path: folder.join(file), source: source.into() },
+        load_weights(&mut self.model, &mut self.adam, folder)
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::cli::Data;
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use glassbox_data::names::unknown;
 use glassbox_data::{Entry, Kind, VerifiedFile, catalogue, verify};
+use glassbox_train::columns;
 use serde_json::{Value, json};
 
 /// Runs `glassbox data …`.
@@ -18,7 +19,7 @@ pub fn run(command: Data) -> Result<(), Failure> {
             let files = verify(&spec).map_err(Failure::mistake)?;
             let compared = files.iter().all(|file| file.compared);
             let row = |file: &VerifiedFile| vec![file.file.clone(), file.bytes.to_string(), file.sha256.clone()];
-            let text = table(&files.iter().map(row).collect::<Vec<_>>(), &[false, true, false]);
+            let text = columns(&files.iter().map(row).collect::<Vec<_>>(), &[false, true, false]);
             let verdict = match compared {
                 true => "whole, and as it was published",
                 false => "whole; there are no published sums to compare a folder with",
@@ -46,7 +47,7 @@ pub fn as_text() -> String {
     for entry in catalogue() {
         rows.push(vec![entry.name.to_string(), here(entry), entry.about.to_string(), entry.cost.to_string()]);
     }
-    table(&rows, &[false; 4])
+    columns(&rows, &[false; 4])
 }
 
 fn kind(entry: &Entry) -> &'static str {

@@ -3,13 +3,14 @@
 use super::data_pictures::{samples, waves};
 use crate::failure::Failure;
 use crate::out_file::{PICTURE, cannot_write, check};
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use glassbox_data::image::{Image, write_png};
 use glassbox_data::sound::{Sound, SoundSplits};
 use glassbox_data::table::{Cells, Column, Table};
 use glassbox_data::text::{Text, Vocabulary};
 use glassbox_data::{DataSplits, Kind, Moments, kind, open, open_recording, open_sound, open_table, open_text};
 use glassbox_tensor::counted;
+use glassbox_train::columns;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -75,11 +76,11 @@ fn pictures(data: &DataSplits) -> Summary {
 
 fn of_table(data: &Table) -> Summary {
     let mut rows = vec![["column", "numbers", "missing", "least", "mean", "largest"].map(String::from).to_vec()];
-    let mut columns = Vec::new();
+    let mut described = Vec::new();
     for column in data.columns() {
         rows.push(cells_of(column));
         let (name, missing) = (&column.name, column.missing());
-        columns.push(match column.moments() {
+        described.push(match column.moments() {
             Some(values) => {
                 json!({ "name": name, "numbers": values.n, "missing": missing, "values": moments(&values) })
             }
@@ -90,9 +91,9 @@ fn of_table(data: &Table) -> Summary {
         "a table of {} and {}\n\n{}",
         counted(data.rows(), "row"),
         counted(data.columns().len(), "column"),
-        table(&rows, &[false, true, true, true, true, true])
+        columns(&rows, &[false, true, true, true, true, true])
     );
-    let json = json!({ "kind": "table", "rows": data.rows(), "columns": columns });
+    let json = json!({ "kind": "table", "rows": data.rows(), "columns": described });
     Summary { text, json, picture: None }
 }
 
@@ -195,7 +196,7 @@ fn classes_table(classes: &[String], (train, test): &(Vec<usize>, Vec<usize>)) -
     for ((name, train), test) in classes.iter().zip(train).zip(test) {
         rows.push(vec![name.clone(), train.to_string(), test.to_string()]);
     }
-    table(&rows, &[false, true, true])
+    columns(&rows, &[false, true, true])
 }
 
 fn classes_json(classes: &[String], (train, test): &(Vec<usize>, Vec<usize>)) -> Value {

@@ -3,7 +3,8 @@
 use super::{judge, open_run};
 use crate::cli::Eval;
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
+use glassbox_train::columns;
 use serde_json::{Map, Value, json};
 
 /// Runs `glassbox eval`. The same checkpoint gives the same numbers every time: the noise comes from one fixed seed.
@@ -30,5 +31,5 @@ pub fn run(options: &Eval) -> Result<(), Failure> {
     let rows: Vec<_> = metrics.iter().map(|(name, value)| vec![name.to_string(), format!("{value:.4}")]).collect();
     let about = format!("{preset} in {run_path}, step {}, held out of {}", run.step, run.config.data);
     let judged = judged.map_or(String::new(), |judged| format!("\n{}", judge::as_text(&judged)));
-    print(&format!("{about}\n{}{judged}", table(&rows, &[false, true])))
+    print(&format!("{about}\n{}{judged}", columns(&rows, &[false, true])))
 }

@@ -7,6 +7,7 @@ use crate::output::print;
 use glassbox_autograd::ops::registry;
 use glassbox_autograd::{Cost, Derivatives, OpEntry};
 use glassbox_data::names::unknown;
+use glassbox_train::quantity;
 use glassbox_vae::compare;
 
 /// Runs `glassbox explain`.
@@ -111,17 +112,6 @@ pub fn cost(cost: Cost) -> String {
     format!("{}, {}: {intensity:.2} FLOP/byte", quantity(cost.flops, "FLOP"), quantity(cost.bytes, "B"))
 }
 
-/// 12 FLOP, 3.4 kFLOP, 1.02 GFLOP.
-pub fn quantity(n: u64, unit: &str) -> String {
-    let x = n as f64;
-    match x {
-        _ if x < 1e3 => format!("{n} {unit}"),
-        _ if x < 1e6 => format!("{:.3} k{unit}", x / 1e3),
-        _ if x < 1e9 => format!("{:.3} M{unit}", x / 1e6),
-        _ => format!("{:.3} G{unit}", x / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,11 +185,4 @@ mod tests {
         ("padding that is causal", "conv2d's pairs: (k − 1)·dilation before and none after"),
         ("sampling of a normal distribution", "reparameterize"),
     ];
-
-    #[test]
-    fn quantities_have_a_unit_that_fits() {
-        assert_eq!(quantity(12, "FLOP"), "12 FLOP");
-        assert_eq!(quantity(3_400, "B"), "3.400 kB");
-        assert_eq!(quantity(1_020_000_000, "FLOP"), "1.020 GFLOP");
-    }
 }

@@ -1,11 +1,9 @@
 //! `glassbox explain PRESET`: a model's formula, settings, parameters, arithmetic, and its graph.
 
-use super::explain::quantity;
 use crate::cli::Picture;
 use crate::failure::Failure;
-use crate::output::table;
 use glassbox_autograd::{graph_cost, graph_dot, graph_svg, graph_text};
-use glassbox_train::{Experiment, Preset, RunConfig};
+use glassbox_train::{Experiment, Preset, RunConfig, columns, quantity};
 
 /// The page of a preset: the model is built with its defaults, and asked.
 pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
@@ -27,7 +25,7 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
         .map(|p| vec![p.name.clone(), format!("{:?}", p.value.shape()), p.value.numel().to_string()])
         .collect();
     rows.push(vec!["all".into(), String::new(), total.to_string()]);
-    text.push_str(&indented(&table(&rows, &[false, false, true])));
+    text.push_str(&indented(&columns(&rows, &[false, false, true])));
 
     text.push_str("\nArithmetic of the loss of one batch, forward, by the costs of its operations; backward takes about twice that:\n\n");
     let total_cost = graph_cost(&loss);
@@ -38,7 +36,7 @@ pub fn explain(preset: &'static Preset) -> Result<String, Failure> {
     }
     let all = total_cost.all;
     rows.push(vec!["all".into(), String::new(), quantity(all.flops, "FLOP"), quantity(all.bytes, "B")]);
-    text.push_str(&indented(&table(&rows, &[false, true, true, true])));
+    text.push_str(&indented(&columns(&rows, &[false, true, true, true])));
 
     let remarks = experiment.remarks();
     if !remarks.is_empty() {
@@ -56,7 +54,7 @@ pub fn settings(config: &RunConfig) -> String {
     let rows = config.settings().map(|(setting, value)| {
         [setting.name.to_string(), value.to_string(), setting.about.to_string(), setting.range()].to_vec()
     });
-    table(&rows.collect::<Vec<_>>(), &[false, true, false, false])
+    columns(&rows.collect::<Vec<_>>(), &[false, true, false, false])
 }
 
 /// The graph of the loss of one batch, and nothing else.

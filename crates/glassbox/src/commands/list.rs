@@ -3,8 +3,8 @@
 use super::{PRESETS, data, explain_preset, unknown_preset};
 use crate::cli::List;
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
-use glassbox_train::{Preset, RunConfig, Value as Number};
+use crate::output::{print, print_json};
+use glassbox_train::{Preset, RunConfig, Value as Number, columns};
 use glassbox_vae::compare;
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub fn run(options: &List) -> Result<(), Failure> {
         return print_json(&json!({ "presets": presets, "data": data::as_json() }));
     }
     let rows: Vec<_> = presets().map(|row| row.map(String::from).to_vec()).collect();
-    print(&format!("Presets\n{}\nData sets\n{}", table(&rows, &[false; 4]), data::as_text()))
+    print(&format!("Presets\n{}\nData sets\n{}", columns(&rows, &[false; 4]), data::as_text()))
 }
 
 /// `glassbox list PRESET`

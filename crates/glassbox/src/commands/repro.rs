@@ -8,10 +8,10 @@ use super::repro_runs::{Measured, Workshop};
 use super::unknown;
 use crate::cli::Repro;
 use crate::failure::Failure;
-use crate::output::{note, print, print_json, table};
+use crate::output::{note, print, print_json};
 use anyhow::{Context, anyhow};
 use glassbox_data::files::write_atomically;
-use glassbox_train::{Claim, Pace, catch_interrupts, mean};
+use glassbox_train::{Claim, Pace, catch_interrupts, columns, mean};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ fn list(options: &Repro, chosen: &[&Claim]) -> Result<(), Failure> {
         let runs = format!("{} × {}", claim.seeds.len(), command(claim));
         vec![claim.name.to_string(), pace(claim.pace).to_string(), claim.what.to_string(), runs]
     };
-    print(&table(&chosen.iter().map(row).collect::<Vec<_>>(), &[false; 4]))
+    print(&columns(&chosen.iter().map(row).collect::<Vec<_>>(), &[false; 4]))
 }
 
 /// How long it takes, in a word.
@@ -158,7 +158,7 @@ fn as_text(measured: &[(&Claim, &[Measured])]) -> String {
             rows.push(vec![claim.name.into(), number.metric.into(), target, found, tolerance, verdict.into()]);
         }
     }
-    table(&rows, &[false, false, true, true, true, false])
+    columns(&rows, &[false, false, true, true, true, false])
 }
 
 fn described(claim: &Claim) -> Value {

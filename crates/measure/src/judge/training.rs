@@ -6,10 +6,13 @@ use glassbox_autograd::Var;
 use glassbox_data::{Batches, DataSplits, ImageSet, in_order};
 use glassbox_nn::loss::{Reduction, cross_entropy};
 use glassbox_nn::optim::{Adam, Schedule};
-use glassbox_nn::{CheckpointError, Context, Module, load_safetensors, save_safetensors};
+use glassbox_nn::{Context, Module};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
-use glassbox_train::{Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, parameters_of};
+use glassbox_train::{
+    Experiment, Metrics, Parameter, Picture, RunConfig, StepOutcome, TrainError, load_weights, parameters_of,
+    save_weights,
+};
 use std::path::Path;
 
 /// Pictures at a time where no gradient is wanted; it bounds memory, not the result.
@@ -147,19 +150,10 @@ impl Experiment for JudgeTraining {
     }
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        save_safetensors(&self.judge, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adam.save_state(&self.judge, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+        save_weights(&self.judge, &self.adam, folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
-        load_safetensors(&mut self.judge, folder.join(MODEL)).map_err(at(folder, MODEL))?;
-        self.adam.load_state(&self.judge, folder.join(OPTIMIZER)).map_err(at(folder, OPTIMIZER))
+        load_weights(&mut self.judge, &mut self.adam, folder)
     }
-}
-
-const MODEL: &str = "model.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
-
-fn at<'a>(folder: &'a Path, file: &'a str) -> impl Fn(CheckpointError) -> TrainError + 'a {
-    move |source| TrainError::Model { path: folder.join(file), source: source.into() }
 }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use glassbox_autograd::Var;
 use glassbox_data::text::{Text, Unit};
 use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
@@ -49,6 +50,24 @@ fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
         }
     });
     model
+}
+
+/// ∂logits[t]/∂x[s] is zero exactly for s > t, and for no other: of `embedded` (B, T, C) and its logits (B, T, V).
+pub fn assert_looks_back_only(embedded: &Tensor, logits: impl Fn(&Var) -> Var) {
+    let length = embedded.shape()[1];
+    for t in 0..length {
+        let x = Var::input(embedded.clone());
+        let of_t = logits(&x).select(1, t); // (B, V)
+        let weights = Var::constant(Tensor::randn(of_t.shape(), Key::new(t as u64))); // a sum of all would hide what cancels
+        let dx = (&of_t * &weights).sum_all().backward().of(&x).clone();
+        for s in 0..length {
+            let row = dx.select(1, s).to_vec();
+            match s > t {
+                true => assert!(row.iter().all(|&dx| dx == 0.0), "logits {t} depend on token {s}"),
+                false => assert!(row.iter().all(|&dx| dx != 0.0), "logits {t} don't depend on token {s}"),
+            }
+        }
+    }
 }
 
 /// A text that a model learns quickly.

@@ -8,8 +8,9 @@ use super::saved::Saved;
 use super::statistics::{median, ratio};
 use super::text::time;
 use crate::failure::Failure;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json};
 use glassbox_tensor::counted;
+use glassbox_train::columns;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -109,7 +110,7 @@ fn text(comparison: &Comparison, [a, b]: [&Saved; 2]) -> String {
     if !changed.is_empty() {
         let titles = ["", "work", "", "before", "after", "takes", "95 % of all"].map(String::from).to_vec();
         let rows: Vec<Vec<String>> = std::iter::once(titles).chain(changed.iter().map(row)).collect();
-        text += &table(&rows, &[false, false, false, true, true, true, true]);
+        text += &columns(&rows, &[false, false, false, true, true, true, true]);
         text += "\n";
     }
     text += &format!(

@@ -4,9 +4,9 @@ use super::limits::{Limits, Peak};
 use super::machine::{COMMIT, RUSTC};
 use super::rows::title;
 use super::session::{Session, exceeds};
-use crate::output::table;
 use glassbox_tensor::ceiling::{Bound, Floor, Mix};
 use glassbox_tensor::counted;
+use glassbox_train::columns;
 
 use super::measure::Row;
 
@@ -15,7 +15,7 @@ pub fn text(session: &Session) -> String {
     let rows: Vec<Vec<String>> = std::iter::once(TITLES.map(String::from).to_vec())
         .chain(session.rows.iter().map(|(row, floor)| cells(row, *floor)))
         .collect();
-    format!("{}\n{}", heading(session), table(&rows, &[false, false, false, true, true, true, true, false, true]))
+    format!("{}\n{}", heading(session), columns(&rows, &[false, false, false, true, true, true, true, false, true]))
 }
 
 const TITLES: [&str; 9] = ["work", "", "inputs", "time", "spread", "GFLOP/s", "GB/s", "bound by", "share"];
@@ -42,7 +42,8 @@ fn ceilings(limits: &Limits) -> String {
         vec![isa.name().to_string(), format!("{:.1}", one / 1e9), format!("{:.1}", all / 1e9)]
     };
     let head = vec![["multiply-adds, GFLOP/s", "one thread", "all threads"].map(String::from).to_vec()];
-    let peaks = table(&head.into_iter().chain(limits.peaks.iter().map(peak)).collect::<Vec<_>>(), &[false, true, true]);
+    let peaks =
+        columns(&head.into_iter().chain(limits.peaks.iter().map(peak)).collect::<Vec<_>>(), &[false, true, true]);
     let names = Mix::ALL.iter().map(|mix| match *mix {
         Mix::READ => "read".to_string(),
         Mix::COPY => "copy".to_string(),
@@ -54,7 +55,7 @@ fn ceilings(limits: &Limits) -> String {
         let rates = level.rates.iter().map(|rate| format!("{:.1}", rate.bytes_per_second / 1e9));
         levels.push([format!("{}, {}", level.name, bytes(level.set))].into_iter().chain(rates).collect());
     }
-    let levels = table(&levels, &[false, true, true, true, true, true, true]);
+    let levels = columns(&levels, &[false, true, true, true, true, true, true]);
     let hand_over = limits.hand_over.map_or(String::new(), |h| {
         format!(
             "work reaches all threads in {} when they are awake, and in {} when they sleep\n",
