@@ -39,7 +39,7 @@ const fn joined<const A: usize, const N: usize>(own: [Setting; A], all: [Setting
 pub static BIGRAM: Preset = Preset {
     name: "bigram",
     about: "the first rung to a GPT: a table of which character follows which",
-    cost: "a fraction of gpt's, 1 MB on disk",
+    cost: "a second on two cores, 1 MB on disk",
     formula: "\
 logits = table[last token]                          (B, T) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats; least where
@@ -55,7 +55,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 pub static MLP_LM: Preset = Preset {
     name: "mlp-lm",
     about: "the second rung: a hidden layer of 256 on the last 8 characters",
-    cost: "a fraction of gpt's, 3 MB on disk",
+    cost: "ten seconds on two cores, 3 MB on disk",
     formula: "\
 h = tanh(W1·(C[x_{t−K+1}], …, C[x_t]) + b1)         the vectors of the last K tokens, (B, T, K·E) -> (B, T, H)
 logits = W2·h + b2                                  (B, T, H) -> (B, T, V)
@@ -78,7 +78,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 pub static RNN_LM: Preset = Preset {
     name: "rnn-lm",
     about: "the third rung: a gated recurrent network with a state of 256 numbers",
-    cost: "minutes on two cores, 10 MB on disk",
+    cost: "a minute on two cores, 7 MB on disk",
     formula: "\
 r, z = σ(gates of C[x_t] and h)                     what of the state is seen, what of it stays
 n = tanh(W_in·C[x_t] + r∘(W_hn·h)),  h ← (1 − z)∘n + z∘h
@@ -128,7 +128,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 pub static LLAMA_SMALL: Preset = Preset {
     name: "llama-small",
     about: "a Llama of characters: 4 layers of 4 heads of queries and 2 of keys, 128 wide, on 64 characters",
-    cost: "a minute or two on two cores, 27 MB on disk",
+    cost: "a minute or two on two cores, 20 MB on disk",
     formula: "\
 x = embed_tokens[ids]                               (B, T) -> (B, T, C)
 a = softmax(R(q)·R(k)ᵀ/√D + causal mask)·v          R turns pairs by their position; (B, H, T, D), k and v in Hkv heads
