@@ -5,8 +5,8 @@ mod common;
 use common::{TINY, assert_looks_back_only, opinionated};
 use glassbox_autograd::gradcheck;
 use glassbox_nn::{Context, Module};
-use glassbox_tensor::random::Key;
 use glassbox_tensor::Ids;
+use glassbox_tensor::random::Key;
 use glassbox_transformer::{Gelu, Gpt, GptSizes, LanguageModel};
 
 fn ids(shape: [usize; 2], words: u32, key: u64) -> Ids {

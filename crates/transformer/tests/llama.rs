@@ -5,8 +5,8 @@ mod common;
 use common::{SMALL_LLAMA, assert_looks_back_only, opinionated_llama};
 use glassbox_autograd::gradcheck;
 use glassbox_nn::{Context, Module};
-use glassbox_tensor::random::Key;
 use glassbox_tensor::Ids;
+use glassbox_tensor::random::Key;
 use glassbox_transformer::{LanguageModel, Llama, LlamaSizes};
 
 #[test]
