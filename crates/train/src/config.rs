@@ -11,6 +11,8 @@ pub enum Value {
     Count(u64),
     /// A real number.
     Real(f64),
+    /// One of a few words.
+    Word(&'static str),
 }
 
 impl std::fmt::Display for Value {
@@ -18,6 +20,7 @@ impl std::fmt::Display for Value {
         match self {
             Value::Count(n) => write!(f, "{n}"),
             Value::Real(x) => write!(f, "{x}"),
+            Value::Word(word) => f.write_str(word),
         }
     }
 }
@@ -31,42 +34,79 @@ pub struct Setting {
     pub about: &'static str,
     /// The value that it has when it isn't set; its kind is the kind of all its values.
     pub default: Value,
-    /// The smallest value.
-    pub min: Value,
-    /// The largest value.
-    pub max: Value,
+    /// Which values there are.
+    pub values: Values,
+}
+
+/// The values that a setting may take, all of one kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Values {
+    /// Whole numbers from the first to the second.
+    Counts(u64, u64),
+    /// Numbers from the first to the second.
+    Reals(f64, f64),
+    /// These words.
+    Words(&'static [&'static str]),
 }
 
 impl Setting {
     /// A whole number from `min` to `max`.
     pub const fn count(name: &'static str, about: &'static str, default: u64, min: u64, max: u64) -> Setting {
-        Setting { name, about, default: Value::Count(default), min: Value::Count(min), max: Value::Count(max) }
+        Setting { name, about, default: Value::Count(default), values: Values::Counts(min, max) }
     }
 
     /// A real number from `min` to `max`.
     pub const fn real(name: &'static str, about: &'static str, default: f64, min: f64, max: f64) -> Setting {
-        Setting { name, about, default: Value::Real(default), min: Value::Real(min), max: Value::Real(max) }
+        Setting { name, about, default: Value::Real(default), values: Values::Reals(min, max) }
+    }
+
+    /// One of these words, the first unless it is set.
+    pub const fn choice(name: &'static str, about: &'static str, words: &'static [&'static str]) -> Setting {
+        Setting { name, about, default: Value::Word(words[0]), values: Values::Words(words) }
+    }
+
+    /// The same setting with another value where it isn't set.
+    ///
+    /// ```
+    /// use glassbox_train::{Setting, Value};
+    /// let tokens = Setting::choice("tokens", "what a token is", &["characters", "bytes"]);
+    /// assert_eq!(tokens.or(Value::Word("bytes")).default, Value::Word("bytes"));
+    /// ```
+    pub const fn or(self, default: Value) -> Setting {
+        Setting { default, ..self }
     }
 
     /// The values that it takes, as a phrase.
     pub fn range(&self) -> String {
-        let kind = if matches!(self.default, Value::Count(_)) { "a whole number" } else { "a number" };
-        format!("{kind} from {} to {}", self.min, self.max)
+        match self.values {
+            Values::Counts(min, max) => format!("a whole number from {min} to {max}"),
+            Values::Reals(min, max) => format!("a number from {min} to {max}"),
+            Values::Words([all @ .., last]) if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+            Values::Words(words) => words.concat(),
+        }
     }
 
     fn parse(&self, text: &str) -> Result<Value, TrainError> {
-        let value = match self.default {
-            Value::Count(_) => text.parse().ok().map(Value::Count),
-            Value::Real(_) => text.parse().ok().map(Value::Real),
+        let value = match self.values {
+            Values::Counts(..) => text.parse().ok().map(Value::Count),
+            Values::Reals(..) => text.parse().ok().map(Value::Real),
+            Values::Words(_) => self.word_of(text),
         };
         value.filter(|&v| self.admits(v)).ok_or_else(|| self.refuse(text))
     }
 
+    /// The word that is written so.
+    pub(crate) fn word_of(&self, text: &str) -> Option<Value> {
+        let Values::Words(words) = self.values else { return None };
+        words.iter().find(|&&word| word == text).map(|word| Value::Word(word))
+    }
+
     /// Whether the value is of the right kind and in range; NaN never is.
     pub(crate) fn admits(&self, value: Value) -> bool {
-        match (value, self.min, self.max) {
-            (Value::Count(n), Value::Count(min), Value::Count(max)) => (min..=max).contains(&n),
-            (Value::Real(x), Value::Real(min), Value::Real(max)) => (min..=max).contains(&x),
+        match (value, self.values) {
+            (Value::Count(n), Values::Counts(min, max)) => (min..=max).contains(&n),
+            (Value::Real(x), Values::Reals(min, max)) => (min..=max).contains(&x),
+            (Value::Word(word), Values::Words(words)) => words.contains(&word),
             _ => false,
         }
     }
@@ -154,6 +194,23 @@ impl RunConfig {
         }
     }
 
+    /// The value of a setting that is a word.
+    ///
+    /// # Panics
+    /// If the preset declares no such setting.
+    #[track_caller]
+    pub fn word(&self, key: &str) -> &'static str {
+        match self.settings.get(key) {
+            Some(&Value::Word(word)) => word,
+            other => panic!("preset {}: {key} is {other:?}, not a word", self.preset.name),
+        }
+    }
+
+    /// The value of a setting that only some presets of a family have, a word; else `default`.
+    pub fn word_or(&self, key: &str, default: &'static str) -> &'static str {
+        if self.settings.contains_key(key) { self.word(key) } else { default }
+    }
+
     /// The value of a setting that only some presets of a family have, a whole number; else `default`.
     pub fn count_or(&self, key: &str, default: u64) -> u64 {
         if self.settings.contains_key(key) { self.count(key) } else { default }
@@ -211,6 +268,7 @@ mod tests {
             Setting::count("batch", "pictures in a step", 128, 1, 4096),
             Setting::count("epochs", "passes over the data", 10, 1, 1000),
             Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
+            Setting::choice("order", "in which they come", &["shuffled", "sorted"]),
         ],
         steps: None,
         build: Build::Pictures(|_, _| unreachable!("no test here builds a model")),
@@ -233,9 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_one_of_its_words() {
+        let mut config = RunConfig::new(&PRESET);
+        assert_eq!(config.word("order"), "shuffled");
+        config.set("order=sorted").unwrap();
+        assert_eq!((config.word("order"), config.word_or("colour", "grey")), ("sorted", "grey"));
+        let refused = config.set("order=Sorted").unwrap_err().to_string();
+        assert_eq!(refused, "order = Sorted: order (in which they come) is shuffled or sorted");
+    }
+
+    #[test]
     fn an_unknown_set_names_the_nearest_and_all() {
         assert_eq!(refused("epoch=3"), "tiny has no setting \"epoch\"; did you mean epochs?");
-        assert_eq!(refused("colour=3"), "tiny has no setting \"colour\"; it has batch, epochs, lr");
+        assert_eq!(refused("colour=3"), "tiny has no setting \"colour\"; it has batch, epochs, lr, order");
         assert_eq!(refused("lr"), "--set lr: write it as key=value, such as lr=0.001");
     }
 

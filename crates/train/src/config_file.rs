@@ -70,6 +70,7 @@ impl RunConfig {
             let value = match value {
                 Value::Count(n) => n.to_string(),
                 Value::Real(x) => format!("{x:?}"), // the shortest digits that read back as the same number
+                Value::Word(word) => quoted(word),
             };
             (format!("{} = {value}", setting.name), of(setting))
         }));
@@ -219,7 +220,7 @@ impl<'a> Document<'a> {
                 return Err(self.refuse(key.span(), format!("{name} is no setting; move this line above [settings]")));
             }
             let setting = config.setting(name).map_err(|e| self.refuse(key.span(), e))?;
-            config.put(setting, self.number(value, setting)?);
+            config.put(setting, self.value_of(value, setting)?);
         }
         Ok(())
     }
@@ -228,14 +229,15 @@ impl<'a> Document<'a> {
         self.table.get(key)
     }
 
-    /// The number that stands there, if the setting admits it. A person may write 1 where 1.0 is meant.
-    fn number(&self, value: &Spanned<DeValue<'_>>, setting: &Setting) -> Result<Value, TrainError> {
+    /// The value that stands there, if the setting admits it. A person may write 1 where 1.0 is meant.
+    fn value_of(&self, value: &Spanned<DeValue<'_>>, setting: &Setting) -> Result<Value, TrainError> {
         let number = match (value.get_ref(), setting.default) {
             (DeValue::Integer(n), Value::Count(_)) => u64::from_str_radix(n.as_str(), n.radix()).ok().map(Value::Count),
             (DeValue::Integer(n), Value::Real(_)) => {
                 i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| Value::Real(n as f64))
             }
             (DeValue::Float(x), Value::Real(_)) => x.as_str().parse().ok().map(Value::Real),
+            (DeValue::String(word), Value::Word(_)) => setting.word_of(word),
             _ => None,
         };
         let written = || self.text.get(value.span()).unwrap_or_default();
@@ -243,9 +245,9 @@ impl<'a> Document<'a> {
     }
 
     fn count_of(&self, value: &Spanned<DeValue<'_>>, setting: &Setting) -> Result<u64, TrainError> {
-        match self.number(value, setting)? {
+        match self.value_of(value, setting)? {
             Value::Count(n) => Ok(n),
-            Value::Real(_) => unreachable!("a count admits no real number"),
+            _ => unreachable!("a count admits nothing else"),
         }
     }
 
@@ -298,6 +300,7 @@ mod tests {
             Setting::count("batch", "pictures in a step", 128, 1, 4096),
             Setting::count("epochs", "passes over the data", 10, 1, 1000),
             Setting::real("lr", "Adam's learning rate", 1e-3, 1e-8, 1.0),
+            Setting::choice("order", "in which they come", &["shuffled", "sorted"]),
         ],
         steps: None,
         build: Build::Pictures(|_, _| unreachable!("no test here builds a model")),
@@ -328,6 +331,7 @@ data = \"fashion-mnist\"  # a name that `glassbox data list` shows, or the path 
 batch = 128             # pictures in a step: a whole number from 1 to 4096
 epochs = 10             # passes over the data: a whole number from 1 to 1000
 lr = 0.001              # Adam's learning rate: a number from 0.00000001 to 1
+order = \"shuffled\"      # in which they come: shuffled or sorted
 ",
             env!("CARGO_PKG_VERSION")
         );
@@ -342,6 +346,7 @@ lr = 0.001              # Adam's learning rate: a number from 0.00000001 to 1
         config.set("batch=64").unwrap();
         for lr in ["0.1000000000000000055", "1", "1e-8", "0.30000000000000004"] {
             config.set(&format!("lr={lr}")).unwrap();
+            config.set("order=sorted").unwrap();
             let text = config.to_toml().unwrap();
             let back = RunConfig::from_toml(Path::new("config.toml"), &text, &[&PRESET]).unwrap();
             assert_eq!((back.seed, &back.data, back.steps), (7, &config.data, Some(3)));
@@ -393,7 +398,7 @@ lr = 0.001              # Adam's learning rate: a number from 0.00000001 to 1
                 "3: this is not TOML (duplicate key); write key = value, and text in quotes",
             ),
             ("batch = 128", "batsh = 128", "6: tiny has no setting \"batsh\"; did you mean batch?"),
-            ("batch = 128", "colour = 128", "6: tiny has no setting \"colour\"; it has batch, epochs, lr"),
+            ("batch = 128", "colour = 128", "6: tiny has no setting \"colour\"; it has batch, epochs, lr, order"),
             ("batch = 128", "seed = 128", "6: seed is no setting; move this line above [settings]"),
             ("batch = 128", "batch = -1", &format!("6: batch = -1: {batch}")),
             ("batch = 128", "batch = 1.5", &format!("6: batch = 1.5: {batch}")),
@@ -403,6 +408,7 @@ lr = 0.001              # Adam's learning rate: a number from 0.00000001 to 1
             ("lr = 0.001", "lr = inf", &format!("7: lr = inf: {lr}")),
             ("lr = 0.001", "lr = -1", &format!("7: lr = -1: {lr}")),
             ("lr = 0.001", "lr = 1e999", &format!("7: lr = 1e999: {lr}")),
+            ("lr = 0.001", "order = \"up\"", "7: order = \"up\": order (in which they come) is shuffled or sorted"),
         ] {
             let error = read(&good.replacen(from, to, 1)).unwrap_err();
             assert_eq!(error.to_string(), format!("my.toml:{expected}"), "{to}");

@@ -41,7 +41,7 @@ mod writer;
 pub use claim::{Claim, Number, Pace, Paper, deviation, mean};
 pub use columns::{columns, quantity};
 pub use comparison::comparison;
-pub use config::{RunConfig, Setting, Value};
+pub use config::{RunConfig, Setting, Value, Values};
 pub use curves::{Curve, PALETTE, curves_svg};
 pub use error::TrainError;
 pub use evaluation::Evaluation;

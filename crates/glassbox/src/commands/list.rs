@@ -4,7 +4,7 @@ use super::{PRESETS, data, explain_preset, unknown_preset};
 use crate::cli::List;
 use crate::failure::Failure;
 use crate::output::{print, print_json};
-use glassbox_train::{Preset, RunConfig, Value as Number, columns};
+use glassbox_train::{Preset, RunConfig, Value as Chosen, Values, columns};
 use glassbox_vae::compare;
 use serde_json::{Value, json};
 
@@ -51,15 +51,22 @@ fn as_json([name, about, cost, data]: Row) -> Value {
 }
 
 fn settings_as_json(preset: &Preset) -> Vec<Value> {
-    let number = |number: Number| match number {
-        Number::Count(n) => json!(n),
-        Number::Real(x) => json!(x),
+    let default = |default: Chosen| match default {
+        Chosen::Count(n) => json!(n),
+        Chosen::Real(x) => json!(x),
+        Chosen::Word(word) => json!(word),
     };
     let all = preset.settings.iter().map(|setting| {
-        json!({
-            "name": setting.name, "about": setting.about, "default": number(setting.default),
-            "min": number(setting.min), "max": number(setting.max),
-        })
+        let (name, about, default) = (setting.name, setting.about, default(setting.default));
+        match setting.values {
+            Values::Counts(min, max) => {
+                json!({ "name": name, "about": about, "default": default, "min": min, "max": max })
+            }
+            Values::Reals(min, max) => {
+                json!({ "name": name, "about": about, "default": default, "min": min, "max": max })
+            }
+            Values::Words(words) => json!({ "name": name, "about": about, "default": default, "words": words }),
+        }
     });
     all.collect()
 }
