@@ -5,7 +5,7 @@ use crate::error::DataError;
 use crate::place::{Kind, Place, other_kind, resolve};
 use crate::sha256::sha256;
 use crate::source::{Source, VerifiedFile};
-use crate::spec::{Spec, Unit};
+use crate::spec::Spec;
 use crate::text::{MAX_TEXT_BYTES, Text};
 use flate2::read::GzDecoder;
 use std::io::Read;
@@ -189,12 +189,12 @@ impl Entry {
         read_splits(self.name, source, Some(self.classes))
     }
 
-    /// Reads its text, as tokens of this unit.
+    /// Reads its text.
     ///
     /// # Errors
     /// If it holds none.
-    pub(crate) fn open_text(&'static self, unit: Unit) -> Result<Text, DataError> {
-        Text::parse(self.name, &self.text()?, unit)
+    pub(crate) fn open_text(&'static self) -> Result<Text, DataError> {
+        Text::parse(self.name, &self.text()?)
     }
 
     /// Reads its files and compares their content with the published checksums.

@@ -5,7 +5,7 @@ use crate::dataset::{DataSplits, read_splits};
 use crate::error::DataError;
 use crate::sound::{self, Sound, SoundSplits};
 use crate::source::Source;
-use crate::spec::{OF_PICTURES, OF_TEXT, Spec};
+use crate::spec::{OF_PICTURES, Spec};
 use crate::table::{self, Table};
 use crate::text::{self, Text};
 use crate::{arrays, builder, listing, pictures, sprites};
@@ -104,12 +104,12 @@ pub fn open_table(spec: &str) -> Result<Table, DataError> {
     }
 }
 
-/// Opens a text: a name in the [`catalogue`], or the path of a file; `?unit=byte` makes its tokens bytes.
+/// Opens a text: a name in the [`catalogue`], or the path of a file.
 ///
 /// ```
 /// let plays = glassbox_data::open_text("shakespeare")?;
-/// assert_eq!((plays.train().len(), plays.test().len(), plays.vocabulary().len()), (970_203, 107_801, 80));
-/// assert_eq!(plays.vocabulary().decode(&plays.tokens()[..7]), "OTHELLO");
+/// assert_eq!(plays.characters(), [970_203, 107_801]);
+/// assert!(plays.train()[0].text.starts_with("OTHELLO"));
 /// # Ok::<(), glassbox_data::DataError>(())
 /// ```
 ///
@@ -118,8 +118,8 @@ pub fn open_table(spec: &str) -> Result<Table, DataError> {
 pub fn open_text(spec: &str) -> Result<Text, DataError> {
     let asked = Spec::parse(spec)?;
     match resolve(asked.place)? {
-        Place::Named(entry) => asked.allow("text", OF_TEXT).and_then(|()| entry.open_text(asked.unit)),
-        Place::Text(path) => asked.allow("text", OF_TEXT).and_then(|()| text::read(path, asked.unit)),
+        Place::Named(entry) => asked.allow("text", &[]).and_then(|()| entry.open_text()),
+        Place::Text(path) => asked.allow("text", &[]).and_then(|()| text::read(path)),
         place => Err(other_kind(asked.place, "a text", place)),
     }
 }

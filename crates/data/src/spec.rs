@@ -7,7 +7,6 @@
 //!        | fit=crop | fit=stretch         pictures whose sides have another ratio: their middle (as it is without), or all of
 //!                                         them, distorted
 //!        | colour=grey | colour=rgb       pictures: one channel or three
-//!        | unit=character | unit=byte     text: what a token is (characters, as it is without)
 //! ```
 //!
 //! `photos?size=32&colour=grey` and `digits?size=32` are such. In a shell, `?` and `&` want quotes around. What exists on
@@ -37,16 +36,6 @@ pub(crate) enum Fit {
     Stretch,
 }
 
-/// What a token of a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Unit {
-    /// A Unicode scalar value; the vocabulary is those that occur.
-    #[default]
-    Character,
-    /// A byte of the UTF-8 text; the vocabulary is all 256.
-    Byte,
-}
-
 /// How pictures are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Look {
@@ -64,21 +53,18 @@ pub(crate) struct Spec<'a> {
     /// What follows the question mark, as it was written.
     options: &'a str,
     pub look: Look,
-    pub unit: Unit,
     /// The keys that were given.
     keys: Vec<&'a str>,
 }
 
-const KEYS: [&str; 4] = ["size", "fit", "colour", "unit"];
+const KEYS: [&str; 3] = ["size", "fit", "colour"];
 /// The keys for pictures.
 pub(crate) const OF_PICTURES: &[&str] = &["size", "fit", "colour"];
-/// The keys for text.
-pub(crate) const OF_TEXT: &[&str] = &["unit"];
 
 impl<'a> Spec<'a> {
     /// Reads the grammar above.
     pub(crate) fn parse(text: &'a str) -> Result<Spec<'a>, DataError> {
-        let whole = Spec { place: text, options: "", look: Look::default(), unit: Unit::default(), keys: Vec::new() };
+        let whole = Spec { place: text, options: "", look: Look::default(), keys: Vec::new() };
         let Some((place, options)) = text.rsplit_once('?').filter(|_| !Path::new(text).exists()) else {
             return Ok(whole);
         };
@@ -105,7 +91,6 @@ impl<'a> Spec<'a> {
             "colour" => {
                 self.look.colour = Some(one_of(key, value, &[("grey", Colour::Grey), ("rgb", Colour::Rgb)])?);
             }
-            "unit" => self.unit = one_of(key, value, &[("character", Unit::Character), ("byte", Unit::Byte)])?,
             _ => return Err(unknown("option", key, &KEYS)),
         }
         self.keys.push(key);
@@ -148,13 +133,13 @@ mod tests {
     #[test]
     fn the_grammar_is_read() {
         let plain = Spec::parse("fashion-mnist").unwrap();
-        assert_eq!((plain.place, plain.look, plain.unit), ("fashion-mnist", Look::default(), Unit::Character));
+        assert_eq!((plain.place, plain.look), ("fashion-mnist", Look::default()));
         let spec = Spec::parse("a/b c/?size=32&colour=grey&fit=stretch").unwrap();
         let look = Look { size: Some((32, 32)), fit: Fit::Stretch, colour: Some(Colour::Grey) };
         assert_eq!((spec.place, spec.look), ("a/b c/", look));
         assert_eq!(spec.at("/x"), "/x?size=32&colour=grey&fit=stretch");
         assert_eq!(Spec::parse("a?size=48x7").unwrap().look.size, Some((48, 7)));
-        assert_eq!(Spec::parse("a?b?unit=byte").unwrap().place, "a?b");
+        assert_eq!(Spec::parse("a?b?size=3").unwrap().place, "a?b");
     }
 
     #[test]
@@ -162,7 +147,7 @@ mod tests {
         for (text, problem) in [
             ("a?sise=32", "there is no option \"sise\"; did you mean size?"),
             ("a?color=grey", "there is no option \"color\"; did you mean colour?"),
-            ("a?zzz=1", "there is no option \"zzz\"; there are size, fit, colour, unit"),
+            ("a?zzz=1", "there is no option \"zzz\"; there are size, fit, colour"),
             ("a?colour=gray", "there is no colour \"gray\"; did you mean grey?"),
             ("a?colour=cmyk", "there is no colour \"cmyk\"; there are grey, rgb"),
             ("a?fit=streched", "there is no fit \"streched\"; did you mean stretch?"),
@@ -175,8 +160,9 @@ mod tests {
         ] {
             assert_eq!(Spec::parse(text).unwrap_err().to_string(), format!("{text}: {problem}"));
         }
-        let error = Spec::parse("a?unit=byte").unwrap().allow("pictures", OF_PICTURES).unwrap_err();
-        assert_eq!(error.to_string(), "a?unit=byte: unit is no option of pictures; it takes size, fit, colour");
+        assert!(Spec::parse("a?size=1").unwrap().allow("pictures", OF_PICTURES).is_ok());
+        let error = Spec::parse("a?size=1&fit=crop").unwrap().allow("squares", &["size"]).unwrap_err();
+        assert_eq!(error.to_string(), "a?size=1&fit=crop: fit is no option of squares; it takes size");
         let error = Spec::parse("a?size=1").unwrap().allow("a table", &[]).unwrap_err();
         assert_eq!(error.to_string(), "a?size=1: size is no option of a table; it takes none");
     }

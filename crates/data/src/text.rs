@@ -1,120 +1,97 @@
-//! Text: a UTF-8 file as tokens, and the vocabulary that numbers them.
+//! Text: UTF-8 files, and the part of them that is held out.
 //!
 //! The first nine tenths are learned from and the last tenth is held out, as char-rnn and nanoGPT have it, so that losses
-//! compare: of n tokens the first `⌊0.9·n⌋`.
+//! compare: of n characters the first `⌊0.9·n⌋`. Where a text is made of documents none of them is cut, and the part to learn
+//! from ends with the one that this place falls into. What a token is, is the models' business.
 
 use crate::error::DataError;
 use crate::files;
-pub use crate::spec::Unit;
 use glassbox_tensor::counted;
-use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The largest text: 256 MiB. Its tokens take at most four times as much.
+/// The largest text: 256 MiB.
 pub const MAX_TEXT_BYTES: u64 = 1 << 28;
 
-/// A text as tokens.
-#[derive(Debug, Clone, PartialEq)]
+/// A text in two parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     name: String,
-    vocabulary: Vocabulary,
-    tokens: Vec<u32>,
+    train: Vec<Document>,
+    test: Vec<Document>,
+    in_documents: bool,
 }
 
-/// Which tokens there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Vocabulary {
-    /// These characters, in the order of their code points; a token is a place in this list.
-    Characters(Vec<char>),
-    /// All 256 bytes; a token is a byte.
-    Bytes,
+/// A stretch of text that begins somewhere and ends somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Document {
+    /// What is given: a model reads it and isn't asked to say it. Mostly nothing.
+    pub prompt: String,
+    /// What a model is to say.
+    pub text: String,
 }
 
-impl Vocabulary {
-    /// The characters that occur in a text, or the bytes.
-    pub fn of(text: &str, unit: Unit) -> Vocabulary {
-        match unit {
-            Unit::Character => Vocabulary::Characters(text.chars().collect::<BTreeSet<char>>().into_iter().collect()),
-            Unit::Byte => Vocabulary::Bytes,
-        }
+impl Document {
+    /// One without a prompt.
+    pub fn new(text: impl Into<String>) -> Document {
+        Document { prompt: String::new(), text: text.into() }
     }
 
-    /// How many tokens there are.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "the vocabulary of no text is no use, and `Text::parse` refuses it"
-    )]
-    pub fn len(&self) -> usize {
-        match self {
-            Vocabulary::Characters(characters) => characters.len(),
-            Vocabulary::Bytes => 256,
-        }
-    }
-
-    /// The tokens of a text.
-    ///
-    /// ```
-    /// use glassbox_data::text::{Unit, Vocabulary};
-    /// let vocabulary = Vocabulary::of("hello", Unit::Character); // e h l o
-    /// assert_eq!(vocabulary.encode("hole")?, [1, 3, 2, 0]);
-    /// assert_eq!(vocabulary.decode(&[1, 3, 2, 0]), "hole");
-    /// assert_eq!(Vocabulary::Bytes.encode("é")?, [0xc3, 0xa9]);
-    ///
-    /// let error = vocabulary.encode("hallo").unwrap_err().to_string();
-    /// assert_eq!(error, "the text: character 'a' is not one of the 4 of the vocabulary");
-    /// # Ok::<(), glassbox_data::DataError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If a character is not in the vocabulary.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
-        let Vocabulary::Characters(characters) = self else { return Ok(text.bytes().map(u32::from).collect()) };
-        let token = |c: char| match characters.binary_search(&c) {
-            Ok(place) => Ok(place as u32),
-            Err(_) => Err(DataError::Inconsistent {
-                name: "the text".to_string(),
-                problem: format!("character {c:?} is not one of the {} of the vocabulary", characters.len()),
-            }),
-        };
-        text.chars().map(token).collect()
-    }
-
-    /// The text of tokens. Bytes that are no UTF-8 become the replacement character, as do tokens that there are none of.
-    pub fn decode(&self, tokens: &[u32]) -> String {
-        let place = |&token: &u32| usize::try_from(token).unwrap_or(usize::MAX);
-        match self {
-            Vocabulary::Characters(characters) => {
-                let character = |token| characters.get(place(token)).copied().unwrap_or(char::REPLACEMENT_CHARACTER);
-                tokens.iter().map(character).collect()
-            }
-            Vocabulary::Bytes => {
-                let bytes: Vec<u8> = tokens.iter().map(|&token| u8::try_from(token).unwrap_or(0xff)).collect();
-                String::from_utf8_lossy(&bytes).into_owned()
-            }
-        }
+    fn characters(&self) -> usize {
+        self.prompt.chars().count() + self.text.chars().count()
     }
 }
 
 impl Text {
     /// Reads a text from memory. `name` is what the errors call it.
     ///
+    /// ```
+    /// use glassbox_data::text::Text;
+    /// let text = Text::parse("a fox", "the quick brown fox".as_bytes())?;
+    /// assert_eq!((text.train()[0].text.as_str(), text.test()[0].text.as_str()), ("the quick brown f", "ox"));
+    /// # Ok::<(), glassbox_data::DataError>(())
+    /// ```
+    ///
     /// # Errors
-    /// If it is not UTF-8, or has fewer than two tokens.
-    pub fn parse(name: &str, bytes: &[u8], unit: Unit) -> Result<Text, DataError> {
-        let wrong = |problem| DataError::Inconsistent { name: name.to_string(), problem };
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // a byte order mark is no part of the text
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let (at, line) =
-                (error.valid_up_to(), bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1);
-            let byte = bytes[at];
-            wrong(format!("byte {at} (0x{byte:02x}, in line {line}) is not UTF-8; save the text as UTF-8"))
-        })?;
-        let vocabulary = Vocabulary::of(text, unit);
-        let tokens = vocabulary.encode(text)?;
-        if tokens.len() < 2 {
-            return Err(wrong(format!("{}; a text of at least 2 is wanted", counted(tokens.len(), "token"))));
+    /// If it is not UTF-8, or has fewer than two characters.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Text, DataError> {
+        let text = utf8(name, bytes)?;
+        let n = text.chars().count();
+        if n < 2 {
+            let problem = format!("{}; a text of at least 2 is wanted", counted(n, "character"));
+            return Err(DataError::Inconsistent { name: name.to_string(), problem });
         }
-        Ok(Text { name: name.to_string(), vocabulary, tokens })
+        let cut = text.char_indices().nth(cut(n)).map_or(text.len(), |(at, _)| at);
+        let [train, test] = [&text[..cut], &text[cut..]].map(|part| vec![Document::new(part)]);
+        Ok(Text { name: name.to_string(), train, test, in_documents: false })
+    }
+
+    /// A text of whole documents, in this order.
+    ///
+    /// ```
+    /// use glassbox_data::text::{Document, Text};
+    /// let text = Text::of("names", ["anna", "otto", "eve"].map(Document::new).to_vec())?;
+    /// assert_eq!((text.train().len(), text.test().len()), (2, 1));
+    /// # Ok::<(), glassbox_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are fewer than two with something in them, so that none could be held out.
+    pub fn of(name: &str, mut documents: Vec<Document>) -> Result<Text, DataError> {
+        documents.retain(|document| !document.text.is_empty());
+        if documents.len() < 2 {
+            let problem =
+                format!("{}; at least 2 are wanted, one of them to be held out", counted(documents.len(), "document"));
+            return Err(DataError::Inconsistent { name: name.to_string(), problem });
+        }
+        let sizes: Vec<usize> = documents.iter().map(Document::characters).collect();
+        let (cut, mut before) = (cut(sizes.iter().sum()), 0);
+        let first = sizes.iter().take_while(|&&size| {
+            let inside = before < cut;
+            before += size;
+            inside
+        });
+        let test = documents.split_off(first.count().clamp(1, documents.len() - 1));
+        Ok(Text { name: name.to_string(), train: documents, test, in_documents: true })
     }
 
     /// What the text is called: the file.
@@ -122,36 +99,49 @@ impl Text {
         &self.name
     }
 
-    /// Which tokens there are.
-    pub fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
+    /// What to learn from.
+    pub fn train(&self) -> &[Document] {
+        &self.train
     }
 
-    /// All tokens.
-    pub fn tokens(&self) -> &[u32] {
-        &self.tokens
+    /// What is held out.
+    pub fn test(&self) -> &[Document] {
+        &self.test
     }
 
-    /// The tokens to learn from, the first `⌊0.9·n⌋`, and at least one.
-    pub fn train(&self) -> &[u32] {
-        &self.tokens[..self.cut()]
+    /// Whether it is made of documents, of which a model should know where they end. Otherwise each part is a stretch of one text.
+    pub fn in_documents(&self) -> bool {
+        self.in_documents
     }
 
-    /// The tokens held out, the rest.
-    pub fn test(&self) -> &[u32] {
-        &self.tokens[self.cut()..]
+    /// How many characters there are to learn from, and how many are held out.
+    pub fn characters(&self) -> [usize; 2] {
+        [&self.train, &self.test].map(|part| part.iter().map(Document::characters).sum())
     }
+}
 
-    fn cut(&self) -> usize {
-        (self.tokens.len() * 9 / 10).max(1)
-    }
+/// How many of n characters are learned from: `⌊0.9·n⌋`, and at least one.
+fn cut(n: usize) -> usize {
+    (n * 9 / 10).max(1)
+}
+
+/// The text of these bytes, without a byte order mark, which is no part of it.
+fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, DataError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let line = bytes[..at].iter().filter(|&&b| b == b'\n').count() + 1;
+        let byte = bytes[at];
+        let problem = format!("byte {at} (0x{byte:02x}, in line {line}) is not UTF-8; save the text as UTF-8");
+        DataError::Inconsistent { name: name.to_string(), problem }
+    })
 }
 
 /// Reads a text file.
 ///
 /// # Errors
 /// If it cannot be read, is larger than [`MAX_TEXT_BYTES`], or is not UTF-8.
-pub(crate) fn read(path: &Path, unit: Unit) -> Result<Text, DataError> {
+pub(crate) fn read(path: &Path) -> Result<Text, DataError> {
     let bytes = files::read_at_most(path, MAX_TEXT_BYTES)?;
-    Text::parse(&path.display().to_string(), &bytes, unit)
+    Text::parse(&path.display().to_string(), &bytes)
 }

@@ -1,7 +1,7 @@
 //! CSV files and text files.
 
 use glassbox_data::table::{self, Cells, CsvProblem};
-use glassbox_data::text::{Text, Unit, Vocabulary};
+use glassbox_data::text::{Document, Text};
 use glassbox_data::{open_table, open_text};
 use proptest::prelude::*;
 use std::fs;
@@ -91,27 +91,39 @@ fn a_file_is_opened_as_what_it_is() {
     };
     let (csv, txt) = (write("a.csv", b"a\n1\n"), write("a.txt", "héllo wörld, 20 of ".as_bytes()));
     assert_eq!(open_table(&csv).unwrap().rows(), 1);
-    assert_eq!(open_text(&txt).unwrap().tokens().len(), 19);
-    assert_eq!(open_text(&format!("{txt}?unit=byte")).unwrap().tokens().len(), 21);
+    assert_eq!(open_text(&txt).unwrap().characters(), [17, 2]);
     let error = open_table(&txt).unwrap_err().to_string();
     assert_eq!(error, format!("{txt}: not a table but a text; `glassbox data show` shows what it holds"));
     let error = open_text(&format!("{txt}?size=3")).unwrap_err().to_string();
-    assert_eq!(error, format!("{txt}?size=3: size is no option of text; it takes unit"));
+    assert_eq!(error, format!("{txt}?size=3: size is no option of text; it takes none"));
     let error = glassbox_data::open(&csv).unwrap_err().to_string();
     assert_eq!(error, format!("{csv}: not a folder of pictures but a table; `glassbox data show` shows what it holds"));
 }
 
 #[test]
-fn a_text_is_its_characters_and_its_last_tenth_is_held_out() {
-    let text = Text::parse("t", "the quick brown fox".as_bytes(), Unit::Character).unwrap();
-    let Vocabulary::Characters(characters) = text.vocabulary() else { panic!() };
-    assert_eq!(characters.iter().collect::<String>(), " bcefhiknoqrtuwx");
-    assert_eq!(text.vocabulary().decode(text.tokens()), "the quick brown fox");
-    assert_eq!((text.train().len(), text.test().len()), (17, 2)); // ⌊0.9 · 19⌋
-    assert_eq!(text.vocabulary().decode(text.test()), "ox");
-    let error = |bytes: &[u8]| Text::parse("t.txt", bytes, Unit::Character).unwrap_err().to_string();
+fn the_last_tenth_of_a_text_is_held_out() {
+    let text = Text::parse("t", "the quick brown föx".as_bytes()).unwrap();
+    assert_eq!(text.characters(), [17, 2]); // ⌊0.9 · 19⌋
+    assert_eq!((text.train(), text.test()), (&[Document::new("the quick brown f")][..], &[Document::new("öx")][..]));
+    assert!(!text.in_documents());
+    let error = |bytes: &[u8]| Text::parse("t.txt", bytes).unwrap_err().to_string();
     assert_eq!(error(b"one\ntwo \xff"), "t.txt: byte 8 (0xff, in line 2) is not UTF-8; save the text as UTF-8");
-    assert_eq!(error(b"x"), "t.txt: 1 token; a text of at least 2 is wanted");
+    assert_eq!(error(b"x"), "t.txt: 1 character; a text of at least 2 is wanted");
+}
+
+#[test]
+fn no_document_is_cut_and_one_at_least_is_held_out() {
+    let split = |sizes: &[usize]| {
+        let documents = sizes.iter().map(|&n| Document::new("x".repeat(n))).collect();
+        Text::of("t", documents).map(|text| (text.train().len(), text.test().len(), text.in_documents()))
+    };
+    assert_eq!(split(&[10; 10]).unwrap(), (9, 1, true));
+    assert_eq!(split(&[85, 10, 5]).unwrap(), (2, 1, true), "the place falls into the second, which stays whole");
+    assert_eq!(split(&[1, 99]).unwrap(), (1, 1, true));
+    assert_eq!(split(&[99, 1]).unwrap(), (1, 1, true));
+    assert_eq!(split(&[4, 0, 4]).unwrap(), (1, 1, true), "an empty one is none");
+    let error = split(&[4, 0]).unwrap_err().to_string();
+    assert_eq!(error, "t: 1 document; at least 2 are wanted, one of them to be held out");
 }
 
 proptest! {
@@ -131,14 +143,12 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[a-c0-9,;\"\n\r\t. ]{0,100}") {
         let _ = (table::parse("t", &bytes), table::parse("t", text.as_bytes()));
-        let _ = Text::parse("t", &bytes, Unit::Character);
+        let _ = Text::parse("t", &bytes);
     }
 
     #[test]
-    fn text_survives_encoding(text in "\\PC{2,50}") {
-        for unit in [Unit::Character, Unit::Byte] {
-            let parsed = Text::parse("t", text.as_bytes(), unit).unwrap();
-            prop_assert_eq!(parsed.vocabulary().decode(parsed.tokens()), text.clone());
-        }
+    fn no_character_is_lost_between_the_parts(text in "\\PC{2,50}") {
+        let parsed = Text::parse("t", text.as_bytes()).unwrap();
+        prop_assert_eq!(format!("{}{}", parsed.train()[0].text, parsed.test()[0].text), text);
     }
 }

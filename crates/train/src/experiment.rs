@@ -237,7 +237,7 @@ impl RunConfig {
             }
             Build::Text(build) => {
                 let data = open_text(&self.data)?;
-                self.fix_horizon(data.train().len());
+                self.fix_horizon(data.characters()[0]);
                 build(self, data)
             }
         }

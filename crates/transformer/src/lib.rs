@@ -30,16 +30,17 @@
 //! use glassbox_nn::Context;
 //! use glassbox_tensor::random::Key;
 //! use glassbox_train::Sampling;
-//! use glassbox_transformer::{Gpt, GptSizes, LanguageModel, Memory, Windows, write_tokens};
+//! use glassbox_transformer::tokenizer::Tokenizer;
+//! use glassbox_transformer::{Corpus, Gpt, GptSizes, LanguageModel, Memory, Windows, write_tokens};
 //!
-//! let gpt = Gpt::new(GptSizes { words: 80, ..GptSizes::CHAR }, Key::new(0));
-//! let text = glassbox_data::open_text("shakespeare")?;
+//! let gpt = Gpt::new(GptSizes { words: 256, ..GptSizes::CHAR }, Key::new(0));
+//! let text = Corpus::new(&glassbox_data::open_text("shakespeare")?, Tokenizer::bytes())?;
 //! let Windows { x, y } = Windows::random(text.train(), 12, 64, Key::new(1)); // (12, 64) each
 //! let loss = gpt.loss(&x, &y, &Context::train(Key::new(2)));
-//! assert!((loss.item() - 80f32.ln()).abs() < 0.2); // it knows nothing yet: every character is as likely as any other
+//! assert!((loss.item() - 256f32.ln()).abs() < 0.2); // it knows nothing yet: every byte is as likely as any other
 //! loss.backward();
 //!
-//! let prompt = text.vocabulary().encode("MACBETH.\n")?;
+//! let prompt = text.tokenizer().encode("MACBETH.\n")?;
 //! let mut written = Vec::new();
 //! let sampling = Sampling { tokens: 20, ..Sampling::default() };
 //! write_tokens(&gpt.frozen(), Memory::Kept, &prompt, &sampling, &mut |token| {
@@ -47,7 +48,7 @@
 //!     true
 //! });
 //! assert_eq!(written.len(), 20);
-//! # Ok::<(), glassbox_data::DataError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! ## What a token is
@@ -64,6 +65,7 @@
 
 mod bigram;
 mod cache;
+mod corpus;
 mod explained;
 mod gpt;
 mod llama;
@@ -80,6 +82,7 @@ mod writing;
 
 pub use bigram::Bigram;
 pub use cache::{Cache, Layer};
+pub use corpus::Corpus;
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, Mlp};
 pub use llama::{Llama, LlamaSizes};
 pub use mlp_lm::{MlpLm, MlpLmSizes};

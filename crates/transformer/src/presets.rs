@@ -8,9 +8,14 @@ use crate::rnn_lm::RnnLm;
 use crate::training::Training;
 use glassbox_train::{Build, Preset, Setting};
 
-/// What all have: the windows of a step, nanoGPT's schedule, and when a run says how far it is.
-const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; 10] {
+/// How many settings all have.
+const ALL: usize = 12;
+
+/// What all have: the tokens, the windows of a step, nanoGPT's schedule, and when a run says how far it is.
+const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
     [
+        Setting::choice("tokens", "what a token is", &["characters", "bytes", "bpe"]),
+        Setting::count("vocabulary", "tokens that there are, if they are byte pairs (bpe)", 512, 257, 65_536),
         Setting::count("batch", "windows in a step", 12, 1, 8192),
         Setting::count("context", "tokens of a window", 64, 1, 65_536),
         Setting::real("lr", "AdamW's learning rate after the warm-up", lr, 1e-8, 1.0),
@@ -24,8 +29,8 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; 10] {
     ]
 }
 
-/// The settings of a model and those that all have; N is A + 10.
-const fn joined<const A: usize, const N: usize>(own: [Setting; A], all: [Setting; 10]) -> [Setting; N] {
+/// The settings of a model and those that all have; N is A + ALL.
+const fn joined<const A: usize, const N: usize>(own: [Setting; A], all: [Setting; ALL]) -> [Setting; N] {
     let mut settings = [all[0]; N];
     let mut i = 0;
     while i < N {
@@ -62,7 +67,7 @@ logits = W2·h + b2                                  (B, T, H) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<3, 13>(
+    settings: &joined::<3, { 3 + ALL }>(
         [
             Setting::count("seen", "tokens that a prediction looks at", 8, 1, 1024),
             Setting::count("width", "numbers for each of them", 24, 1, 65_536),
@@ -86,7 +91,7 @@ logits = W·h + b                                    (B, T) -> (B, T, E) -> (B, 
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<2, 12>(
+    settings: &joined::<2, { 2 + ALL }>(
         [
             Setting::count("width", "numbers for each token", 64, 1, 65_536),
             Setting::count("hidden", "numbers of the state", 256, 1, 65_536),
@@ -111,7 +116,7 @@ logits = ln_f(x)·wteᵀ                               (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<4, 14>(
+    settings: &joined::<4, { 4 + ALL }>(
         [
             Setting::count("layers", "blocks", 4, 1, 1024),
             Setting::count("heads", "heads of attention in each", 4, 1, 1024),
@@ -138,7 +143,7 @@ logits = rms_norm(x)·embed_tokensᵀ                  (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<5, 15>([
+    settings: &joined::<5, { 5 + ALL }>([
         Setting::count("layers", "blocks", 4, 1, 1024),
         Setting::count("heads", "heads of queries in each", 4, 1, 1024),
         Setting::count("kv_heads", "heads of keys and values, which divide those of queries", 2, 1, 1024),

@@ -1,11 +1,13 @@
 //! Training a language model: one step, and the promises of [`Experiment`] around it.
 
+use crate::corpus::{Corpus, encode, refused};
 use crate::explained::remarks;
 use crate::model::LanguageModel;
+use crate::tokenizer::Tokenizer;
 use crate::windows::Windows;
 use crate::writing::{Memory, Voice, write_tokens};
 use glassbox_autograd::Var;
-use glassbox_data::text::{Text, Vocabulary};
+use glassbox_data::text::Text;
 use glassbox_nn::Context;
 use glassbox_nn::optim::{Adam, AdamRule, Schedule, WeightDecay, clip_grad_norm};
 use glassbox_tensor::random::Key;
@@ -13,7 +15,6 @@ use glassbox_train::{
     Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, load_weights, parameters_of,
     save_weights,
 };
-use std::fs;
 use std::path::Path;
 
 /// Tokens at a time where no gradient is wanted; it bounds memory, not the result.
@@ -42,7 +43,7 @@ pub struct Training<M> {
     adamw: Adam,
     schedule: Schedule,
     clip: f64,
-    text: Text,
+    text: Corpus,
     batch: usize,
     places: Key,
     dropped: Key,
@@ -56,7 +57,8 @@ impl<M: Trainable> Training<M> {
     /// If the text is too short, settings contradict each other, or the model would be too large for a common machine's memory.
     pub fn new(config: &RunConfig, text: Text) -> Result<Training<M>, TrainError> {
         let key = Key::new(config.seed);
-        let words = text.vocabulary().len();
+        let text = Corpus::of(config, &text)?;
+        let words = text.tokenizer().vocab_size();
         let weights = M::weights(config, words);
         if weights > MOST_WEIGHTS {
             return Err(TrainError::Contradiction(format!(
@@ -102,7 +104,7 @@ impl<M: Trainable> Training<M> {
 
 impl<M: LanguageModel> Training<M> {
     /// The text that it is trained on and judged by.
-    pub fn text(&self) -> &Text {
+    pub fn text(&self) -> &Corpus {
         &self.text
     }
 
@@ -148,7 +150,7 @@ impl<M: LanguageModel> Experiment for Training<M> {
         let test = self.text.test();
         let loss = self.nats(test);
         let predicted = &test[1..]; // nothing stands before the first
-        let bytes = self.text.vocabulary().decode(predicted).len();
+        let bytes = self.text.bytes(predicted);
         let bits = loss * predicted.len() as f64 / std::f64::consts::LN_2;
         let metrics = Metrics::new().with("loss", loss).with("perplexity", loss.exp());
         metrics.with("bits_per_byte", bits / bytes as f64)
@@ -173,31 +175,18 @@ impl<M: LanguageModel> Experiment for Training<M> {
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
         save_weights(&self.model, &self.adamw, folder)?;
-        match self.text.vocabulary() {
-            Vocabulary::Bytes => Ok(()),
-            Vocabulary::Characters(all) => {
-                let path = folder.join(CHARACTERS);
-                let text: String = all.iter().collect();
-                fs::write(&path, text).map_err(|source| TrainError::Io { path, doing: "write", source })
-            }
-        }
+        self.text.tokenizer().save(&folder.join(TOKENIZER)).map_err(refused)
     }
 
     fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
-        if let Vocabulary::Characters(all) = self.text.vocabulary() {
-            let path = folder.join(CHARACTERS);
-            let known = fs::read_to_string(&path).map_err(|source| TrainError::Io {
-                path: path.clone(),
-                doing: "read",
-                source,
-            })?;
-            if known.chars().ne(all.iter().copied()) {
-                let problem = format!(
-                    "{} has other characters than the text that the model learned to read; put that text back in its place",
-                    self.text.name()
-                );
-                return Err(TrainError::Damaged { path, problem });
-            }
+        let path = folder.join(TOKENIZER);
+        let known = Tokenizer::open(&path).map_err(refused)?;
+        if known.to_json() != self.text.tokenizer().to_json() {
+            let problem = format!(
+                "{} gives other tokens than the text that the model learned to read; put that text back in its place",
+                self.text.name()
+            );
+            return Err(TrainError::Damaged { path, problem });
         }
         load_weights(&mut self.model, &mut self.adamw, folder)
     }
@@ -205,13 +194,15 @@ impl<M: LanguageModel> Experiment for Training<M> {
 
 impl<M: LanguageModel> Writer for Training<M> {
     fn write(&self, prompt: &str, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) -> Result<(), TrainError> {
-        let vocabulary = self.text.vocabulary();
-        let mut tokens = vocabulary.encode(prompt)?;
+        let tokenizer = self.text.tokenizer();
+        let mut tokens = encode(tokenizer, prompt)?;
         if tokens.is_empty() {
-            // As if a line had just ended; of a text of one line, as if it began anew.
-            tokens = vocabulary.encode("\n").unwrap_or_else(|_| self.text.tokens()[..1].to_vec());
+            // As if a document had just ended, or a line; of a text of one line, as if it began anew.
+            let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
+            let line = || encode(tokenizer, "\n").unwrap_or_else(|_| self.text.train()[..1].to_vec());
+            tokens = end.map_or_else(line, |end| vec![end]);
         }
-        let mut voice = Voice::new(vocabulary, &sampling.stop);
+        let mut voice = Voice::new(tokenizer, &sampling.stop);
         let mut silent = false;
         write_tokens(&self.model.frozen(), Memory::Kept, &tokens, sampling, &mut |token| {
             let (piece, ended) = voice.push(token);
@@ -225,5 +216,5 @@ impl<M: LanguageModel> Writer for Training<M> {
     }
 }
 
-/// The characters that tokens stand for, in order.
-const CHARACTERS: &str = "characters.txt";
+/// What the tokens stand for.
+const TOKENIZER: &str = "tokenizer.json";

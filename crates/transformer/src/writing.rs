@@ -2,7 +2,7 @@
 
 use crate::model::LanguageModel;
 use crate::sampling::{choose, probabilities};
-use glassbox_data::text::Vocabulary;
+use crate::tokenizer::{Tokenizer, Vocabulary};
 use glassbox_nn::Context;
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
@@ -95,7 +95,7 @@ pub fn write_tokens<M: LanguageModel>(
 
 /// From tokens to text: whole characters only, and nothing of what may be the beginning of a stop string.
 pub(crate) struct Voice<'a> {
-    vocabulary: &'a Vocabulary,
+    tokenizer: &'a Tokenizer,
     stop: &'a [String],
     /// The bytes of a character that isn't whole yet.
     bytes: Vec<u8>,
@@ -104,15 +104,21 @@ pub(crate) struct Voice<'a> {
 }
 
 impl<'a> Voice<'a> {
-    pub(crate) fn new(vocabulary: &'a Vocabulary, stop: &'a [String]) -> Self {
-        Voice { vocabulary, stop, bytes: Vec::new(), held: String::new() }
+    pub(crate) fn new(tokenizer: &'a Tokenizer, stop: &'a [String]) -> Self {
+        Voice { tokenizer, stop, bytes: Vec::new(), held: String::new() }
     }
 
     /// One more token: what can be said now, and whether the text ends there.
     pub(crate) fn push(&mut self, token: u32) -> (String, bool) {
-        match self.vocabulary {
-            Vocabulary::Characters(_) => self.held.push_str(&self.vocabulary.decode(&[token])),
-            Vocabulary::Bytes => self.push_byte(u8::try_from(token).unwrap_or(0xff)),
+        match self.tokenizer {
+            Tokenizer::Plain(vocabulary @ Vocabulary::Characters(_)) => {
+                self.held.push_str(&vocabulary.decode(&[token]))
+            }
+            // A piece of a word may end in the middle of a character, as a byte does. A token that there is none of is no UTF-8.
+            tokenizer => {
+                let bytes = tokenizer.decode_bytes(&[token]).unwrap_or_else(|_| vec![0xff]);
+                bytes.into_iter().for_each(|byte| self.push_byte(byte));
+            }
         }
         if let Some(end) = self.stop.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
             self.held.truncate(end);
@@ -158,11 +164,13 @@ impl<'a> Voice<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::BpeTrainer;
 
     /// What is said after each byte of the text, and at the end.
     fn said(text: &[u8], stop: &[&str]) -> Vec<String> {
         let stop: Vec<String> = stop.iter().map(|stop| stop.to_string()).collect();
-        let mut voice = Voice::new(&Vocabulary::Bytes, &stop);
+        let bytes = Tokenizer::bytes();
+        let mut voice = Voice::new(&bytes, &stop);
         let mut all = Vec::new();
         for &byte in text {
             let (piece, ended) = voice.push(byte.into());
@@ -181,6 +189,21 @@ mod tests {
         for broken in [&b"a\xffb"[..], b"\xc3(", b"\xe2\x82", b"\xf0\x9f\x98a", b"\xed\xa0\x80", b"\xc3\xc3\xa9"] {
             assert_eq!(said(broken, &[]).concat(), String::from_utf8_lossy(broken), "{broken:?}");
         }
+    }
+
+    #[test]
+    fn pieces_of_words_that_end_within_a_character_are_said_when_it_is_whole() {
+        // The first merge is of the two bytes that all of these characters begin with.
+        let bpe = BpeTrainer::new(257).train(&["ああいいううええおお"]).unwrap();
+        let tokens = bpe.encode("あい!").unwrap();
+        let bytes: Vec<&[u8]> = tokens.iter().filter_map(|&token| bpe.bytes_of(token)).collect();
+        assert_eq!(bytes, [&b"\xe3\x81"[..], b"\x82", b"\xe3\x81", b"\x84", b"!"]);
+        let tokenizer = Tokenizer::from(bpe);
+        let mut voice = Voice::new(&tokenizer, &[]);
+        let said: Vec<String> = tokens.iter().map(|&token| voice.push(token).0).collect();
+        assert_eq!(said, ["", "あ", "", "い", "!"]);
+        voice.push(tokens[0]);
+        assert_eq!(voice.finish(), "\u{fffd}");
     }
 
     #[test]

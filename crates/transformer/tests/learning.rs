@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{small, text, timeless};
-use glassbox_data::text::{Text, Unit};
+use common::{WORDS, small, text, timeless};
+use glassbox_data::text::Text;
 use glassbox_nn::Context;
 use glassbox_tensor::Ids;
 use glassbox_tensor::parallel::with_serial_threshold;
@@ -23,8 +23,7 @@ fn until(end: u64) -> Limits<'static> {
 /// A configuration whose data is a file with the text.
 fn with_file(preset: &'static Preset, folder: &Path) -> RunConfig {
     let path = folder.join("text.txt");
-    let text = text();
-    fs::write(&path, text.vocabulary().decode(text.tokens())).unwrap();
+    fs::write(&path, WORDS.repeat(60)).unwrap();
     let mut config = small(preset);
     config.data = path.display().to_string();
     config
@@ -36,7 +35,7 @@ fn counted() -> Training<Bigram> {
     (config.steps, config.seed) = (Some(600), 2);
     config.set("lr=0.1").unwrap();
     let mut training: Training<Bigram> = Training::new(&config, text()).unwrap();
-    let words = training.text().vocabulary().len();
+    let words = training.text().tokenizer().vocab_size();
     training.model = Bigram::counted(training.text().train(), words, training.model.context());
     training
 }
@@ -71,7 +70,7 @@ fn no_model_looks_ahead() {
         config.steps = Some(3);
         let mut training: Training<M> = Training::new(&config, text()).unwrap();
         (0..3).for_each(|step| drop(training.train_step(step).unwrap()));
-        let tokens: Vec<u32> = training.text().tokens()[..16].to_vec();
+        let tokens: Vec<u32> = training.text().train()[..16].to_vec();
         let rows = |tokens: &[u32]| -> Vec<Vec<u32>> {
             let logits = training.model.forward(&Ids::from_slice(tokens, [1, 16]), &Context::eval());
             let rows = logits.value().select(0, 0);
@@ -80,7 +79,7 @@ fn no_model_looks_ahead() {
         let before = rows(&tokens);
         for s in 0..16 {
             let mut changed = tokens.clone();
-            changed[s] = (changed[s] + 1) % training.text().vocabulary().len() as u32;
+            changed[s] = (changed[s] + 1) % training.text().tokenizer().vocab_size() as u32;
             let after = rows(&changed);
             assert_eq!(before[..s], after[..s], "{}: token {s} is seen before it comes", preset.name);
             assert_ne!(before[s], after[s], "{}: token {s} is not seen", preset.name);
@@ -95,13 +94,13 @@ fn no_model_looks_ahead() {
 
 #[test]
 fn the_loss_falls_and_what_is_written_reads_like_the_text() {
-    let pairs = counted().nats(text().test());
+    let counted = counted();
+    let pairs = counted.nats(counted.text().test());
     for preset in PRESETS.iter().copied().filter(|preset| preset.name != "bigram") {
         let mut config = small(preset);
         config.steps = Some(300);
-        let text = text();
-        let words = text.vocabulary().len() as f64;
-        let mut training = preset.build.text(&config, text).unwrap();
+        let words = counted.text().tokenizer().vocab_size() as f64;
+        let mut training = preset.build.text(&config, text()).unwrap();
         let before = training.evaluate().get("loss").unwrap();
         assert!((before - words.ln()).abs() < 0.1, "{before}: an untrained model has no opinion");
         let steps: Vec<Metrics> = (0..300).map(|step| training.train_step(step).unwrap().metrics).collect();
@@ -127,7 +126,7 @@ fn resume_is_bit_identical() {
         let start = |out| {
             let mut config = with_file(preset, parent.path());
             if preset.name == "gpt" {
-                config.set("dropout=0.2").unwrap();
+                ["dropout=0.2", "tokens=bpe", "vocabulary=270"].iter().for_each(|set| config.set(set).unwrap());
             }
             config.steps = Some(14);
             Runner::start(config, out).unwrap()
@@ -137,7 +136,10 @@ fn resume_is_bit_identical() {
         Runner::resume(&parts, PRESETS).unwrap().train(&until(14), &mut ()).unwrap();
         assert_eq!(timeless(&whole), timeless(&parts), "{}", preset.name);
         let checkpoint = ["checkpoints/step-14/model.safetensors", "checkpoints/step-14/optimizer.safetensors"];
-        for file in checkpoint.into_iter().chain(["samples/step-12.txt", "evaluation.json", "config.toml"]) {
+        let tokens = ["checkpoints/step-14/tokenizer.json"];
+        for file in
+            checkpoint.into_iter().chain(tokens).chain(["samples/step-12.txt", "evaluation.json", "config.toml"])
+        {
             let [whole, parts] = [&whole, &parts].map(|run| fs::read(run.join(file)).unwrap());
             assert!(whole == parts, "{}: {file}", preset.name);
         }
@@ -170,36 +172,39 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
-/// Token by token in f64, with bytes that are not one for each character.
+/// Token by token in f64, with bytes that are not one for each character or token.
 #[test]
-fn the_evaluation_counts_every_token_once_and_bits_for_bytes() {
-    let mut config = small(&GPT);
-    config.steps = Some(30);
-    let words = "Æther, æther: über alles naïve.\n".repeat(30);
-    let text = Text::parse("a text", words.as_bytes(), Unit::Character).unwrap();
-    let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
-    (0..30).for_each(|step| drop(training.train_step(step).unwrap()));
-    let ours = training.evaluate();
+fn the_evaluation_counts_every_token_once_and_bits_for_bytes_whatever_a_token_is() {
+    for tokens in ["characters", "bytes", "bpe"] {
+        let mut config = small(&GPT);
+        config.steps = Some(30);
+        [&format!("tokens={tokens}"), "vocabulary=264"].iter().for_each(|set| config.set(set).unwrap());
+        let words = "Æther, æther: über alles naïve.\n".repeat(30);
+        let text = Text::parse("a text", words.as_bytes()).unwrap();
+        let mut training: Training<Gpt> = Training::new(&config, text.clone()).unwrap();
+        (0..30).for_each(|step| drop(training.train_step(step).unwrap()));
+        let ours = training.evaluate();
 
-    let test = training.text().test().to_vec();
-    let (context, mut nats) = (training.model.context(), 0.0);
-    for i in 1..test.len() {
-        let start = (i - 1) / context * context; // of the window that predicts token i
-        let logits = training.model.forward(&Ids::from_slice(&test[start..i], [1, i - start]), &Context::eval());
-        let row = logits.value().select(0, 0).select(0, i - start - 1).to_vec();
-        let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
-        nats += sum.ln() - f64::from(row[test[i] as usize]);
+        let test = training.text().test().to_vec();
+        let (context, mut nats) = (training.model.context(), 0.0);
+        for i in 1..test.len() {
+            let start = (i - 1) / context * context; // of the window that predicts token i
+            let logits = training.model.forward(&Ids::from_slice(&test[start..i], [1, i - start]), &Context::eval());
+            let row = logits.value().select(0, 0).select(0, i - start - 1).to_vec();
+            let sum: f64 = row.iter().map(|&x| f64::from(x).exp()).sum();
+            nats += sum.ln() - f64::from(row[test[i] as usize]);
+        }
+        let loss = nats / (test.len() - 1) as f64;
+        let first = training.text().tokenizer().decode_bytes(&test[..1]).unwrap().len();
+        let bytes = text.test()[0].text.len() - first; // nobody predicts the first token
+        for (name, expected) in
+            [("loss", loss), ("perplexity", loss.exp()), ("bits_per_byte", nats / bytes as f64 / 2f64.ln())]
+        {
+            let is = ours.get(name).unwrap();
+            assert!((is - expected).abs() < 1e-4 * expected, "{tokens}: {name}: {is}, not {expected}");
+        }
+        assert_eq!(ours, training.evaluate());
     }
-    let loss = nats / (test.len() - 1) as f64;
-    let bytes = training.text().vocabulary().decode(&test[1..]).len();
-    assert!(bytes > test.len(), "some characters are two bytes");
-    for (name, expected) in
-        [("loss", loss), ("perplexity", loss.exp()), ("bits_per_byte", nats / bytes as f64 / 2f64.ln())]
-    {
-        let is = ours.get(name).unwrap();
-        assert!((is - expected).abs() < 1e-4 * expected, "{name}: {is}, not {expected}");
-    }
-    assert_eq!(ours, training.evaluate());
 }
 
 #[test]
@@ -216,7 +221,7 @@ fn a_run_keeps_its_text_and_refuses_one_of_other_characters() {
 
     fs::write(parent.path().join("text.txt"), "Other characters, and as many of them?\n".repeat(60)).unwrap();
     let error = Trained::open(&run, PRESETS).err().unwrap().to_string();
-    assert!(error.contains("characters.txt") && error.contains("put that text back"), "{error}");
+    assert!(error.contains("tokenizer.json") && error.contains("put that text back"), "{error}");
 }
 
 #[test]
@@ -225,7 +230,7 @@ fn settings_that_contradict_each_other_or_the_text_are_refused() {
         let mut config = small(&GPT);
         config.steps = Some(5);
         settings.iter().for_each(|setting| config.set(setting).unwrap());
-        let text = Text::parse("a text", text.as_bytes(), Unit::Character).unwrap();
+        let text = Text::parse("a text", text.as_bytes()).unwrap();
         Training::<Gpt>::new(&config, text).unwrap_err().to_string()
     };
     let long = "to be or not to be ".repeat(60);

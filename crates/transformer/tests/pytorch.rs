@@ -2,7 +2,7 @@
 
 mod common;
 
-use glassbox_data::text::{Text, Unit};
+use glassbox_data::text::Text;
 use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
 use glassbox_train::{Experiment, RunConfig};
@@ -30,7 +30,7 @@ fn training() -> Training<Gpt> {
     ] {
         config.set(setting).unwrap();
     }
-    let text = Text::parse("eleven", b"abcadbebcae", Unit::Character).unwrap();
+    let text = Text::parse("eleven", b"abcadbebcae").unwrap();
     let mut training: Training<Gpt> = Training::new(&config, text).unwrap();
     let mut k = 0.0;
     training.model.visit_mut(Name::root(), &mut |name, slot| {

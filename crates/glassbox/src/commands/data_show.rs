@@ -7,11 +7,12 @@ use crate::output::{print, print_json};
 use glassbox_data::image::{Image, write_png};
 use glassbox_data::sound::{Sound, SoundSplits};
 use glassbox_data::table::{Cells, Column, Table};
-use glassbox_data::text::{Text, Vocabulary};
+use glassbox_data::text::Text;
 use glassbox_data::{DataSplits, Kind, Moments, kind, open, open_recording, open_sound, open_table, open_text};
 use glassbox_tensor::counted;
 use glassbox_train::columns;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What is said of a data set: to people, to programs, and as a picture where there is something to see.
@@ -116,24 +117,28 @@ fn cells_of(column: &Column) -> Vec<String> {
 }
 
 fn of_text(data: &Text) -> Summary {
-    let vocabulary = data.vocabulary();
-    let (unit, shown) = match vocabulary {
-        Vocabulary::Characters(all) => ("characters", format!(": {:?}", all.iter().take(200).collect::<String>())),
-        Vocabulary::Bytes => ("bytes", String::new()),
-    };
-    let head = vocabulary.decode(&data.tokens()[..data.tokens().len().min(2000)]);
+    let documents = || data.train().iter().chain(data.test());
+    let characters: BTreeSet<char> = documents().flat_map(|d| d.prompt.chars().chain(d.text.chars())).collect();
+    let shown: String = characters.iter().take(200).collect();
+    let head: String = documents().next().map_or(String::new(), |first| first.text.chars().take(2000).collect());
     let lines: Vec<String> = head.lines().take(6).map(|line| line.chars().take(100).collect()).collect();
-    let n = data.tokens().len();
+    let [train, test] = data.characters();
+    let of = |part: &[_]| match data.in_documents() {
+        true => format!(" in {}", counted(part.len(), "document")),
+        false => String::new(),
+    };
     let text = format!(
-        "a text of {n} {unit}; {} to learn from, {} held out\na vocabulary of {}{shown}\n\n{}",
-        data.train().len(),
-        data.test().len(),
-        vocabulary.len(),
+        "a text of {} characters; {train} to learn from{}, {test} held out{}\n{} of them are different: {shown:?}\n\n{}",
+        train + test,
+        of(data.train()),
+        of(data.test()),
+        characters.len(),
         lines.iter().map(|line| format!("    {line}").trim_end().to_string() + "\n").collect::<String>(),
     );
     let json = json!({
-        "kind": "text", "unit": unit, "tokens": n, "train": data.train().len(), "test": data.test().len(),
-        "vocabulary": vocabulary.len(), "lines": lines,
+        "kind": "text", "characters": train + test, "train": train, "test": test,
+        "documents": if data.in_documents() { Some(documents().count()) } else { None },
+        "different": characters.len(), "lines": lines,
     });
     Summary { text, json, picture: None }
 }

@@ -62,9 +62,12 @@ fn a_table_a_text_and_a_recording_are_shown() {
     assert_eq!(document["columns"][1]["values"]["mean"], 122.0);
 
     let text = printed(&place, "data show verse.txt");
-    assert!(text.contains("a text of 20 characters; 18 to learn from, 2 held out\na vocabulary of 17: "), "{text}");
+    assert!(
+        text.contains("a text of 20 characters; 18 to learn from, 2 held out\n17 of them are different: "),
+        "{text}"
+    );
     assert!(text.ends_with("    the quick\n    brown fox\n"), "{text}");
-    assert_eq!(json(&place, "data show verse.txt?unit=byte --json")["vocabulary"], 256);
+    assert_eq!(json(&place, "data show verse.txt --json")["different"], 17);
 
     let sound = printed(&place, "data show tone.wav --out tone.png");
     assert!(sound.contains("a recording of 2.000 seconds, 4 samples at 2 in a second\npeak 1.0000, "), "{sound}");

@@ -7,9 +7,18 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TokenizerError {
-    /// The operating system refused, or a character is not in the vocabulary of characters.
+    /// The operating system refused.
     #[error(transparent)]
     Data(#[from] DataError),
+
+    /// A character which a vocabulary of characters does not have.
+    #[error("the text: character {character:?} is not one of the {known} of the vocabulary")]
+    Character {
+        /// The character.
+        character: char,
+        /// How many there are.
+        known: usize,
+    },
 
     /// A file that is no JSON, or JSON of another form.
     #[error("{file}: not a {wanted}: {problem}; copy it or download it again")]

@@ -22,6 +22,7 @@
 //! | Which letters stand for bytes in the files? | `alphabet.rs` |
 //! | What is in the files? | `json.rs`, `files.rs` |
 //! | What of `<\|endoftext\|>`? | `added.rs` |
+//! | And characters and bytes? | `vocabulary.rs` |
 
 mod added;
 mod alphabet;
@@ -37,6 +38,7 @@ mod learn;
 mod merge;
 mod split;
 mod train;
+mod vocabulary;
 
 pub use added::AddedToken;
 pub use alphabet::{byte_of, character_of};
@@ -45,11 +47,17 @@ pub use error::TokenizerError;
 pub use files::MAX_FILE_BYTES;
 pub use split::split;
 pub use train::BpeTrainer;
+pub use vocabulary::Vocabulary;
 
-use glassbox_data::text::{Unit, Vocabulary};
 use std::sync::Arc;
 
-/// A tokenizer of any kind. A clone is the same tokenizer.
+/// What ends a document: GPT-2's name for it.
+pub const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// What ends a document where tokens are characters or bytes.
+pub(crate) const FORM_FEED: &str = "\x0c";
+
+/// A tokenizer of any kind. A clone is the same tokenizer, and so is one whose files are the same.
 #[derive(Debug, Clone)]
 pub enum Tokenizer {
     /// A token is a character or a byte.
@@ -81,7 +89,7 @@ impl Tokenizer {
     /// # Ok::<(), glassbox_transformer::tokenizer::TokenizerError>(())
     /// ```
     pub fn characters(text: &str) -> Tokenizer {
-        Tokenizer::Plain(Vocabulary::of(text, Unit::Character))
+        Tokenizer::Plain(Vocabulary::of(text))
     }
 
     /// The 256 bytes.
@@ -102,7 +110,7 @@ impl Tokenizer {
     /// If a character, or a byte, is not in the vocabulary.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
         match self {
-            Tokenizer::Plain(vocabulary) => Ok(vocabulary.encode(text)?),
+            Tokenizer::Plain(vocabulary) => vocabulary.encode(text),
             Tokenizer::Bpe(bpe) => bpe.encode(text),
         }
     }
@@ -154,6 +162,27 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> Result<String, TokenizerError> {
         let text = String::from_utf8(self.decode_bytes(ids)?);
         Ok(text.unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()))
+    }
+
+    /// What ends a document, if the tokenizer has a token for that: `<|endoftext|>`, or the form feed among characters and bytes.
+    ///
+    /// ```
+    /// use glassbox_transformer::tokenizer::{BpeTrainer, Tokenizer};
+    /// let bpe = BpeTrainer { special_tokens: vec!["<|endoftext|>".to_string()], ..BpeTrainer::new(257) };
+    /// assert_eq!(Tokenizer::from(bpe.train(&[""])?).end_of_text(), Some(0));
+    /// assert_eq!((Tokenizer::bytes().end_of_text(), Tokenizer::characters("abc").end_of_text()), (Some(12), None));
+    /// # Ok::<(), glassbox_transformer::tokenizer::TokenizerError>(())
+    /// ```
+    pub fn end_of_text(&self) -> Option<u32> {
+        match self {
+            Tokenizer::Bpe(_) => self.special(END_OF_TEXT),
+            Tokenizer::Plain(vocabulary) => vocabulary.encode(FORM_FEED).ok().map(|tokens| tokens[0]),
+        }
+    }
+
+    /// The special token that is written so.
+    pub fn special(&self, content: &str) -> Option<u32> {
+        self.special_tokens().find(|(_, written)| *written == content).map(|(id, _)| id)
     }
 
     /// The number of tokens, which is one more than the largest: rows of an embedding.

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use glassbox_autograd::Var;
-use glassbox_data::text::{Text, Unit};
+use glassbox_data::text::Text;
 use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
@@ -70,10 +70,12 @@ pub fn assert_looks_back_only(embedded: &Tensor, logits: impl Fn(&Var) -> Var) {
     }
 }
 
+/// A sentence.
+pub const WORDS: &str = "To be, or not to be, that is the question.\n";
+
 /// A text that a model learns quickly.
 pub fn text() -> Text {
-    Text::parse("a text", "To be, or not to be, that is the question.\n".repeat(60).as_bytes(), Unit::Character)
-        .unwrap()
+    Text::parse("a text", WORDS.repeat(60).as_bytes()).unwrap()
 }
 
 /// A configuration of a small model, with its horizon fixed.

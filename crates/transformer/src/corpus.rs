@@ -1,0 +1,136 @@
+//! A text as a model reads it: its tokens, in the part to learn from and the part held out.
+
+use crate::tokenizer::{BpeTrainer, END_OF_TEXT, FORM_FEED, Tokenizer, TokenizerError, Vocabulary};
+use glassbox_data::text::{Document, Text};
+use glassbox_train::{RunConfig, TrainError};
+
+/// A text in tokens.
+///
+/// Documents stand one after the other with a token between them that ends each, so that windows are full, whatever the
+/// documents' length (Brown et al. 2020, section 2.2, have it so). Attention isn't cut there: a model sees the end of the
+/// document before, and learns from the token that it is over.
+#[derive(Debug, Clone)]
+pub struct Corpus {
+    name: String,
+    tokenizer: Tokenizer,
+    train: Vec<u32>,
+    test: Vec<u32>,
+    in_documents: bool,
+}
+
+impl Corpus {
+    /// A text in the tokens of this tokenizer.
+    ///
+    /// ```
+    /// use glassbox_data::text::{Document, Text};
+    /// use glassbox_transformer::Corpus;
+    /// use glassbox_transformer::tokenizer::Tokenizer;
+    /// let names = Text::of("names", ["anna", "otto", "eve"].map(Document::new).to_vec())?;
+    /// let corpus = Corpus::new(&names, Tokenizer::bytes())?;
+    /// assert_eq!(corpus.tokenizer().decode(corpus.train())?, "anna\u{c}otto\u{c}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the tokenizer lacks something that is in the text, or a token that ends its documents.
+    pub fn new(text: &Text, tokenizer: Tokenizer) -> Result<Corpus, TrainError> {
+        let end = match (text.in_documents(), tokenizer.end_of_text()) {
+            (false, _) => None,
+            (true, Some(end)) => Some(end),
+            (true, None) => {
+                return Err(TrainError::Contradiction(format!(
+                    "{} is made of documents, and the tokenizer has no token that ends one; take one with {END_OF_TEXT}",
+                    text.name()
+                )));
+            }
+        };
+        let tokens = |documents: &[Document]| -> Result<Vec<u32>, TrainError> {
+            let mut tokens = Vec::new();
+            for document in documents {
+                tokens.extend(encode(&tokenizer, &document.prompt)?);
+                tokens.extend(encode(&tokenizer, &document.text)?);
+                tokens.extend(end);
+            }
+            Ok(tokens)
+        };
+        let (train, test) = (tokens(text.train())?, tokens(text.test())?);
+        let (name, in_documents) = (text.name().to_string(), text.in_documents());
+        Ok(Corpus { name, tokenizer, train, test, in_documents })
+    }
+
+    /// A text in the tokens that the settings of a run ask for. Byte pairs are learned from the part to learn from.
+    ///
+    /// # Errors
+    /// If there can be no vocabulary of that size.
+    pub fn of(config: &RunConfig, text: &Text) -> Result<Corpus, TrainError> {
+        let tokenizer = match config.word("tokens") {
+            "characters" => {
+                let all = text.train().iter().chain(text.test()).flat_map(|d| [d.prompt.as_str(), &d.text]);
+                let end = if text.in_documents() { FORM_FEED } else { "" };
+                Vocabulary::of(&all.chain([end]).collect::<String>()).into()
+            }
+            "bytes" => Vocabulary::Bytes.into(),
+            _ => {
+                let texts: Vec<&str> =
+                    text.train().iter().flat_map(|d| [d.prompt.as_str(), &d.text]).filter(|t| !t.is_empty()).collect();
+                let special_tokens = vec![END_OF_TEXT.to_string()];
+                let trainer = BpeTrainer { special_tokens, ..BpeTrainer::new(config.count("vocabulary") as usize) };
+                trainer.train(&texts).map_err(refused)?.into()
+            }
+        };
+        Corpus::new(text, tokenizer)
+    }
+
+    /// What the text is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What gave its tokens.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The tokens to learn from.
+    pub fn train(&self) -> &[u32] {
+        &self.train
+    }
+
+    /// The tokens held out.
+    pub fn test(&self) -> &[u32] {
+        &self.test
+    }
+
+    /// Whether a token stands in it where a document ends.
+    pub fn in_documents(&self) -> bool {
+        self.in_documents
+    }
+
+    /// How many bytes of UTF-8 these tokens stand for; one that ends a document stands for none.
+    ///
+    /// # Panics
+    /// If one is no token.
+    #[track_caller]
+    pub fn bytes(&self, tokens: &[u32]) -> usize {
+        let end = self.tokenizer.end_of_text();
+        let told: Vec<u32> = tokens.iter().copied().filter(|&token| Some(token) != end).collect();
+        self.tokenizer.decode_bytes(&told).expect("tokens of this tokenizer").len()
+    }
+}
+
+/// The tokens of a text by somebody else, in which nothing is a command.
+pub(crate) fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, TrainError> {
+    match tokenizer {
+        Tokenizer::Bpe(bpe) => bpe.encode_ordinary(text),
+        Tokenizer::Plain(vocabulary) => vocabulary.encode(text),
+    }
+    .map_err(refused)
+}
+
+/// What a tokenizer refuses, as a run says it.
+pub(crate) fn refused(error: TokenizerError) -> TrainError {
+    match error {
+        TokenizerError::Data(error) => TrainError::Data(error),
+        other => TrainError::Contradiction(other.to_string()),
+    }
+}
