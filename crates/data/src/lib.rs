@@ -67,6 +67,7 @@ mod moments;
 pub mod names;
 pub mod npy;
 pub mod npz;
+mod pairs;
 mod pictures;
 mod place;
 mod prefetch;

@@ -5,7 +5,7 @@
 //! from ends with the one that this place falls into. What a token is, is the models' business.
 
 use crate::error::DataError;
-use crate::files;
+use crate::{files, pairs};
 use glassbox_tensor::counted;
 use std::path::Path;
 
@@ -94,6 +94,22 @@ impl Text {
         Ok(Text { name: name.to_string(), train: documents, test, in_documents: true })
     }
 
+    /// Reads pairs of a prompt and a response, one JSON object a line, each of which becomes a document.
+    ///
+    /// ```
+    /// use glassbox_data::text::Text;
+    /// let lines = br#"{"prompt": "2 + 2 = ", "response": "4"}
+    /// {"prompt": "2 + 3 = ", "response": "5"}"#;
+    /// assert_eq!(Text::pairs("sums.jsonl", lines)?.train()[0].prompt, "2 + 2 = ");
+    /// # Ok::<(), glassbox_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a line is no such object, or if there are fewer than two responses.
+    pub fn pairs(name: &str, bytes: &[u8]) -> Result<Text, DataError> {
+        Text::of(name, pairs::parse(name, utf8(name, bytes)?)?)
+    }
+
     /// What the text is called: the file.
     pub fn name(&self) -> &str {
         &self.name
@@ -137,11 +153,15 @@ fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, DataError> {
     })
 }
 
-/// Reads a text file.
+/// Reads a text file, or one of pairs.
 ///
 /// # Errors
 /// If it cannot be read, is larger than [`MAX_TEXT_BYTES`], or is not UTF-8.
 pub(crate) fn read(path: &Path) -> Result<Text, DataError> {
     let bytes = files::read_at_most(path, MAX_TEXT_BYTES)?;
-    Text::parse(&path.display().to_string(), &bytes)
+    let name = path.display().to_string();
+    match path.extension().is_some_and(|extension| extension == "jsonl") {
+        true => Text::pairs(&name, &bytes),
+        false => Text::parse(&name, &bytes),
+    }
 }

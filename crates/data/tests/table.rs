@@ -112,6 +112,22 @@ fn the_last_tenth_of_a_text_is_held_out() {
 }
 
 #[test]
+fn a_file_of_pairs_is_prompts_and_what_is_said_to_them() {
+    let lines =
+        "{\"prompt\": \"a?\", \"response\": \"b\", \"from\": \"me\"}\n\n{\"response\": \"d\\n\", \"prompt\": \"ç\"}\n";
+    let text = Text::pairs("p.jsonl", lines.as_bytes()).unwrap();
+    let [first, second] = [&text.train()[0], &text.test()[0]];
+    assert_eq!((first.prompt.as_str(), first.text.as_str()), ("a?", "b"));
+    assert_eq!((second.prompt.as_str(), second.text.as_str()), ("ç", "d\n"));
+    assert_eq!(text.characters(), [3, 3]);
+    let error = Text::pairs("p.jsonl", b"{\"prompt\": \"a\", \"response\": \"b\"}\n{\"prompt\": \"a\"}").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "p.jsonl: line 2 is no pair (missing field `response`); write each as {\"prompt\": \"…\", \"response\": \"…\"}"
+    );
+}
+
+#[test]
 fn no_document_is_cut_and_one_at_least_is_held_out() {
     let split = |sizes: &[usize]| {
         let documents = sizes.iter().map(|&n| Document::new("x".repeat(n))).collect();

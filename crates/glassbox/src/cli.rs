@@ -77,7 +77,7 @@ pub struct Train {
     pub preset: Option<String>,
     /// Go on with the run in this directory, from its last checkpoint
     #[arg(long, value_name = "DIR",
-          conflicts_with_all = ["preset", "out", "force", "minutes", "seed", "set", "data"])]
+          conflicts_with_all = ["preset", "out", "force", "minutes", "seed", "set", "data", "from"])]
     pub resume: Option<PathBuf>,
     /// The run directory [default: runs/PRESET, or runs/PRESET-2, … if that exists]
     #[arg(long, value_name = "DIR")]
@@ -115,6 +115,10 @@ pub struct Train {
     /// The data set: a name that `glassbox data list` shows, or a path, such as photos, photos?size=32&colour=grey, my.txt
     #[arg(long, value_name = "SPEC", value_parser = data_sets(), hide_possible_values = true)]
     pub data: Option<String>,
+    /// Text: begin with the weights, the tokens and the settings of this run, as its last checkpoint has them; or with a folder of
+    /// model.safetensors and tokenizer.json, or with the tokens of a tokenizer.json alone
+    #[arg(long, value_name = "RUN|PATH")]
+    pub from: Option<PathBuf>,
 }
 
 /// `glassbox sample`
@@ -135,6 +139,12 @@ pub struct Sample {
     /// Text: what to go on from; the text begins with it [default: the beginning of a line]
     #[arg(long, value_name = "TEXT", conflicts_with = "kind", allow_hyphen_values = true)]
     pub prompt: Option<String>,
+    /// Text: write what stands between this and --suffix; of a model that has learned to, as gpt-code has
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["kind", "prompt"], allow_hyphen_values = true)]
+    pub prefix: Option<String>,
+    /// Text: what comes after what is written; --prefix comes before it
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["kind", "prompt"], allow_hyphen_values = true)]
+    pub suffix: Option<String>,
     /// Text: the most tokens to write [default: 500]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
     pub tokens: Option<usize>,

@@ -134,6 +134,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// The data set: a name in the catalogue or the path of a folder.
     pub data: String,
+    /// What the model begins with, if not with nothing: the folder of a checkpoint, or another with weights in it.
+    pub from: Option<String>,
     /// The planned length of the run in steps, which schedules refer to. `None` until it starts: then it is fixed to
     /// `epochs` passes over the data. A resumed run may end sooner or later; its horizon stays.
     pub steps: Option<u64>,
@@ -144,7 +146,7 @@ impl RunConfig {
     /// The preset as it stands, with seed 0 and the preset's steps, if it has such.
     pub fn new(preset: &'static Preset) -> RunConfig {
         let settings = preset.settings.iter().map(|s| (s.name, s.default)).collect();
-        RunConfig { preset, seed: 0, data: preset.data.to_string(), steps: preset.steps, settings }
+        RunConfig { preset, seed: 0, data: preset.data.to_string(), from: None, steps: preset.steps, settings }
     }
 
     /// What is trained.

@@ -32,7 +32,7 @@ const SEED: Setting = Setting::count("seed", "what all random numbers are drawn 
 const STEPS: Setting = Setting::count("steps", "the length of the run", 1, 1, MAX_TOML);
 
 /// What stands above the settings.
-const KEYS: [&str; 5] = ["preset", "seed", "data", "steps", SETTINGS];
+const KEYS: [&str; 6] = ["preset", "seed", "data", "steps", "from", SETTINGS];
 
 const SETTINGS: &str = "settings";
 
@@ -63,9 +63,11 @@ impl RunConfig {
                 Some(steps) => (format!("steps = {steps}"), format!("{}; {horizon}", of(&STEPS))),
                 None => (format!("# steps = {}", STEPS.default), format!("{}; {horizon}", of(&STEPS))),
             },
-            (String::new(), String::new()),
-            (format!("[{SETTINGS}]"), String::new()),
         ];
+        if let Some(from) = &self.from {
+            lines.push((format!("from = {}", quoted(from)), "what training begins with: a folder of weights".into()));
+        }
+        lines.extend([(String::new(), String::new()), (format!("[{SETTINGS}]"), String::new())]);
         lines.extend(self.settings().map(|(setting, value)| {
             let value = match value {
                 Value::Count(n) => n.to_string(),
@@ -201,6 +203,10 @@ impl<'a> Document<'a> {
                     config.data =
                         self.text_of(value, "data", "the data set", "a name or the path of a folder")?.to_string();
                 }
+                "from" => {
+                    let expected = "a run, or a folder of weights";
+                    config.from = Some(self.text_of(value, "from", "what training begins with", expected)?.to_string());
+                }
                 SETTINGS => self.read_settings(value, &mut config)?,
                 other => return Err(self.refuse(key.span(), unknown_key(other, preset))),
             }
@@ -276,7 +282,7 @@ fn unknown_key(key: &str, preset: &Preset) -> String {
     }
     match nearest(key, KEYS) {
         Some(nearest) => format!("there is no key {key:?}; did you mean {nearest}?"),
-        None => format!("there is no key {key:?}; there are preset, seed, data, steps and the table [settings]"),
+        None => format!("there is no key {key:?}; there are preset, seed, data, steps, from and the table [settings]"),
     }
 }
 
@@ -347,9 +353,10 @@ order = \"shuffled\"      # in which they come: shuffled or sorted
         for lr in ["0.1000000000000000055", "1", "1e-8", "0.30000000000000004"] {
             config.set(&format!("lr={lr}")).unwrap();
             config.set("order=sorted").unwrap();
+            config.from = Some("/a/run".to_string());
             let text = config.to_toml().unwrap();
             let back = RunConfig::from_toml(Path::new("config.toml"), &text, &[&PRESET]).unwrap();
-            assert_eq!((back.seed, &back.data, back.steps), (7, &config.data, Some(3)));
+            assert_eq!((back.seed, &back.data, &back.from, back.steps), (7, &config.data, &config.from, Some(3)));
             assert!(back.settings().eq(config.settings()), "{text}");
             // What toml itself reads there, which knows nothing of settings.
             let toml: toml::Table = toml::from_str(&text).unwrap();
@@ -388,7 +395,7 @@ order = \"shuffled\"      # in which they come: shuffled or sorted
             (
                 "seed = 0",
                 "colour = 0",
-                "2: there is no key \"colour\"; there are preset, seed, data, steps and the table [settings]",
+                "2: there is no key \"colour\"; there are preset, seed, data, steps, from and the table [settings]",
             ),
             ("seed = 0", "seed = -1", &format!("2: seed = -1: {seed}")),
             ("seed = 0", "seed = \"x\"", &format!("2: seed = \"x\": {seed}")),

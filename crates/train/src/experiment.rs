@@ -230,6 +230,10 @@ impl RunConfig {
     /// If the data cannot be opened or are of another kind, or if settings contradict each other or the data.
     pub fn build(&mut self) -> Built {
         match self.preset().build {
+            Build::Pictures(_) if self.from.is_some() => Err(TrainError::Contradiction(format!(
+                "{} begins with nothing, and --from is for models that write; leave it out",
+                self.preset().name
+            ))),
             Build::Pictures(build) => {
                 let data = open(&self.data)?;
                 self.fix_horizon(data.train.len());

@@ -29,6 +29,21 @@ const SAMPLES: usize = 64;
 /// The seed of those samples: always the same noise, so that one sees the same picture become clearer.
 pub const SAMPLE_SEED: u64 = 0;
 
+/// Where what a run begins with stays, even if this process stood elsewhere: of a run its last checkpoint.
+fn found_again(from: &str) -> Result<String, TrainError> {
+    let path = Path::new(from);
+    let folder = match path.join("config.toml").is_file() {
+        true => RunDir::open(path).and_then(|run| Ok(run.checkpoint_path(run.last_checkpoint()?)))?,
+        false => path.to_path_buf(),
+    };
+    let folder = folder.canonicalize().map_err(|_| TrainError::Damaged {
+        path: path.to_path_buf(),
+        problem: "there is no such folder; name a run, or a folder with model.safetensors and tokenizer.json"
+            .to_string(),
+    })?;
+    Ok(folder.display().to_string())
+}
+
 /// A run that is training.
 pub struct Runner {
     run: Trained,
@@ -51,6 +66,7 @@ impl Runner {
     /// # Errors
     /// If the data set or a setting doesn't fit, or the directory isn't free.
     pub fn start(mut config: RunConfig, out: &Path) -> Result<Runner, TrainError> {
+        config.from = config.from.map(|from| found_again(&from)).transpose()?;
         let experiment = config.build()?;
         config.data = glassbox_data::absolute(&config.data); // found again from elsewhere
         let text = config.to_toml()?;

@@ -66,6 +66,20 @@ pub trait Writer {
     /// If the prompt has something in it that the model has no token for.
     fn write(&self, prompt: &str, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) -> Result<(), TrainError>;
 
+    /// Writes what stands between two texts, a prefix and a suffix, neither of which is handed to `out`.
+    ///
+    /// # Errors
+    /// If the model hasn't learned that, or if there is something in the texts that it has no token for.
+    fn fill(
+        &self,
+        around: [&str; 2],
+        sampling: &Sampling,
+        out: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), TrainError> {
+        let _ = (around, sampling, out);
+        Err(no_middle())
+    }
+
     /// The same as one text.
     ///
     /// # Errors
@@ -78,4 +92,12 @@ pub trait Writer {
         })?;
         Ok(text)
     }
+}
+
+/// That a model writes from left to right only.
+pub fn no_middle() -> TrainError {
+    TrainError::Contradiction(
+        "this model has not learned to write what stands before a suffix; gpt-code does, and so does a model trained with fim above 0"
+            .to_string(),
+    )
 }

@@ -1,5 +1,8 @@
 //! A text as a model reads it: its tokens, in the part to learn from and the part held out.
 
+use crate::middle::BORDERS;
+use crate::model::IGNORED;
+use crate::start::Start;
 use crate::tokenizer::{BpeTrainer, END_OF_TEXT, FORM_FEED, Tokenizer, TokenizerError, Vocabulary};
 use glassbox_data::text::{Document, Text};
 use glassbox_train::{RunConfig, TrainError};
@@ -13,9 +16,27 @@ use glassbox_train::{RunConfig, TrainError};
 pub struct Corpus {
     name: String,
     tokenizer: Tokenizer,
-    train: Vec<u32>,
-    test: Vec<u32>,
+    train: Part,
+    test: Part,
     in_documents: bool,
+}
+
+/// One of the two parts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Part {
+    /// All tokens, those of prompts too.
+    pub tokens: Vec<u32>,
+    /// What is to be said at each place, if that is not all of the tokens: [`IGNORED`] where the token is a prompt's.
+    pub told: Option<Vec<u32>>,
+    /// Where documents begin.
+    pub begins: Vec<usize>,
+}
+
+impl Part {
+    /// What is to be said at each place.
+    pub fn told(&self) -> &[u32] {
+        self.told.as_ref().unwrap_or(&self.tokens)
+    }
 }
 
 impl Corpus {
@@ -44,25 +65,30 @@ impl Corpus {
                 )));
             }
         };
-        let tokens = |documents: &[Document]| -> Result<Vec<u32>, TrainError> {
-            let mut tokens = Vec::new();
+        let part = |documents: &[Document]| -> Result<Part, TrainError> {
+            let (mut part, mut told) = (Part::default(), Vec::new());
             for document in documents {
-                tokens.extend(encode(&tokenizer, &document.prompt)?);
-                tokens.extend(encode(&tokenizer, &document.text)?);
-                tokens.extend(end);
+                let (prompt, text) = (encode(&tokenizer, &document.prompt)?, encode(&tokenizer, &document.text)?);
+                part.begins.push(part.tokens.len());
+                told.extend(std::iter::repeat_n(IGNORED, prompt.len()).chain(text.iter().copied()).chain(end));
+                part.tokens.extend(prompt.into_iter().chain(text).chain(end));
             }
-            Ok(tokens)
+            part.told = told.contains(&IGNORED).then_some(told);
+            Ok(part)
         };
-        let (train, test) = (tokens(text.train())?, tokens(text.test())?);
+        let (train, test) = (part(text.train())?, part(text.test())?);
         let (name, in_documents) = (text.name().to_string(), text.in_documents());
         Ok(Corpus { name, tokenizer, train, test, in_documents })
     }
 
-    /// A text in the tokens that the settings of a run ask for. Byte pairs are learned from the part to learn from.
+    /// A text in the tokens that a run begins with, or that its settings ask for. Byte pairs are learned from the part to learn from.
     ///
     /// # Errors
     /// If there can be no vocabulary of that size.
-    pub fn of(config: &RunConfig, text: &Text) -> Result<Corpus, TrainError> {
+    pub(crate) fn of(config: &RunConfig, text: &Text, start: Option<&Start>) -> Result<Corpus, TrainError> {
+        if let Some(start) = start {
+            return Corpus::new(text, start.tokenizer.clone());
+        }
         let tokenizer = match config.word("tokens") {
             "characters" => {
                 let all = text.train().iter().chain(text.test()).flat_map(|d| [d.prompt.as_str(), &d.text]);
@@ -73,7 +99,8 @@ impl Corpus {
             _ => {
                 let texts: Vec<&str> =
                     text.train().iter().flat_map(|d| [d.prompt.as_str(), &d.text]).filter(|t| !t.is_empty()).collect();
-                let special_tokens = vec![END_OF_TEXT.to_string()];
+                let borders: &[&str] = if config.real_or("fim", 0.0) > 0.0 { &BORDERS } else { &[] };
+                let special_tokens = [END_OF_TEXT].iter().chain(borders).map(|token| token.to_string()).collect();
                 let trainer = BpeTrainer { special_tokens, ..BpeTrainer::new(config.count("vocabulary") as usize) };
                 trainer.train(&texts).map_err(refused)?.into()
             }
@@ -93,12 +120,17 @@ impl Corpus {
 
     /// The tokens to learn from.
     pub fn train(&self) -> &[u32] {
-        &self.train
+        &self.train.tokens
     }
 
     /// The tokens held out.
     pub fn test(&self) -> &[u32] {
-        &self.test
+        &self.test.tokens
+    }
+
+    /// The parts, with what is to be said in them.
+    pub(crate) fn parts(&self) -> [&Part; 2] {
+        [&self.train, &self.test]
     }
 
     /// Whether a token stands in it where a document ends.
@@ -106,14 +138,14 @@ impl Corpus {
         self.in_documents
     }
 
-    /// How many bytes of UTF-8 these tokens stand for; one that ends a document stands for none.
+    /// How many bytes of UTF-8 these tokens stand for; one that ends a document stands for none, nor does what is ignored.
     ///
     /// # Panics
     /// If one is no token.
     #[track_caller]
     pub fn bytes(&self, tokens: &[u32]) -> usize {
         let end = self.tokenizer.end_of_text();
-        let told: Vec<u32> = tokens.iter().copied().filter(|&token| Some(token) != end).collect();
+        let told: Vec<u32> = tokens.iter().copied().filter(|&token| Some(token) != end && token != IGNORED).collect();
         self.tokenizer.decode_bytes(&told).expect("tokens of this tokenizer").len()
     }
 }

@@ -3,8 +3,9 @@
 //! Letters: B sequences, T tokens of each, V words, C numbers for a token, H heads of D = C/H numbers, L layers, P positions.
 
 use crate::cache::{Cache, Layer};
+use crate::lora::{Lora, merge, product};
 use crate::model::LanguageModel;
-use glassbox_autograd::{AttentionOptions, Var};
+use glassbox_autograd::{AttentionOptions, Var, checkpoint};
 use glassbox_nn::{Context, Dropout, Embedding, LayerNorm, LearnedPositions, Linear, Module, Param, init};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor};
@@ -39,6 +40,17 @@ pub struct GptSizes {
     pub gelu: Gelu,
 }
 
+/// What is learned beside the matrices of a trained model, which stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoraSizes {
+    /// r: the rank.
+    pub rank: usize,
+    /// α: what is learned is scaled by α/r.
+    pub alpha: f32,
+    /// Whether the feed-forward parts learn too, and not only attention.
+    pub feed_forward: bool,
+}
+
 /// The two forms of GELU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gelu {
@@ -67,6 +79,12 @@ pub struct CausalSelfAttention {
     pub c_attn: Linear,
     /// (C, C).
     pub c_proj: Linear,
+    /// What is learned besides the first.
+    #[module(name = "c_attn.lora")]
+    pub c_attn_lora: Option<Lora>,
+    /// What is learned besides the second.
+    #[module(name = "c_proj.lora")]
+    pub c_proj_lora: Option<Lora>,
     #[module(skip)]
     heads: usize,
 }
@@ -75,7 +93,7 @@ impl CausalSelfAttention {
     /// (B, T, C) -> (B, T, C). With a layer of a cache, the rows of x come after those that are in it.
     fn forward(&self, x: &Var, layer: Option<&mut Layer>) -> Var {
         let &[b, t, c] = x.shape() else { panic!("CausalSelfAttention: x {:?} is not (B, T, C)", x.shape()) };
-        let qkv = self.c_attn.forward(x); // (B, T, C) -> (B, T, 3C)
+        let qkv = product(&self.c_attn, self.c_attn_lora.as_ref(), x); // (B, T, C) -> (B, T, 3C)
         let heads = qkv.reshape([b, t, 3 * self.heads, c / self.heads]).permute(&[0, 2, 1, 3]).chunk(3, 1);
         let [q, k, v] = &heads[..] else { unreachable!("three chunks") }; // (B, H, T, D) each
         let causal = AttentionOptions { causal: true, ..Default::default() };
@@ -86,7 +104,7 @@ impl CausalSelfAttention {
                 q.attention(&k, &v, causal)
             }
         };
-        self.c_proj.forward(&y.permute(&[0, 2, 1, 3]).reshape([b, t, c]))
+        product(&self.c_proj, self.c_proj_lora.as_ref(), &y.permute(&[0, 2, 1, 3]).reshape([b, t, c]))
     }
 }
 
@@ -97,6 +115,12 @@ pub struct Mlp {
     pub c_fc: Linear,
     /// (C, 4·C).
     pub c_proj: Linear,
+    /// What is learned besides the first.
+    #[module(name = "c_fc.lora")]
+    pub c_fc_lora: Option<Lora>,
+    /// What is learned besides the second.
+    #[module(name = "c_proj.lora")]
+    pub c_proj_lora: Option<Lora>,
     #[module(skip)]
     gelu: Gelu,
 }
@@ -104,12 +128,12 @@ pub struct Mlp {
 impl Mlp {
     /// (B, T, C) -> (B, T, C).
     fn forward(&self, x: &Var) -> Var {
-        let h = self.c_fc.forward(x); // (B, T, C) -> (B, T, 4C)
+        let h = product(&self.c_fc, self.c_fc_lora.as_ref(), x); // (B, T, C) -> (B, T, 4C)
         let h = match self.gelu {
             Gelu::Exact => h.gelu(),
             Gelu::Tanh => h.gelu_tanh(),
         };
-        self.c_proj.forward(&h)
+        product(&self.c_proj, self.c_proj_lora.as_ref(), &h)
     }
 }
 
@@ -139,9 +163,21 @@ impl Block {
         };
         Self {
             ln_1: norm(c, bias),
-            attn: CausalSelfAttention { c_attn: linear(c, 3 * c, STD, 0), c_proj: linear(c, c, added, 1), heads },
+            attn: CausalSelfAttention {
+                c_attn: linear(c, 3 * c, STD, 0),
+                c_proj: linear(c, c, added, 1),
+                c_attn_lora: None,
+                c_proj_lora: None,
+                heads,
+            },
             ln_2: norm(c, bias),
-            mlp: Mlp { c_fc: linear(c, 4 * c, STD, 2), c_proj: linear(4 * c, c, added, 3), gelu },
+            mlp: Mlp {
+                c_fc: linear(c, 4 * c, STD, 2),
+                c_proj: linear(4 * c, c, added, 3),
+                c_fc_lora: None,
+                c_proj_lora: None,
+                gelu,
+            },
             drop: Dropout::new(dropout),
         }
     }
@@ -195,6 +231,8 @@ pub struct Gpt {
     drop: Dropout,
     #[module(skip)]
     sizes: GptSizes,
+    #[module(skip)]
+    checkpointing: bool,
 }
 
 impl Gpt {
@@ -218,7 +256,65 @@ impl Gpt {
             ln_f: norm(width, bias),
             drop: Dropout::new(dropout),
             sizes,
+            checkpointing: false,
         }
+    }
+
+    /// The same model, which keeps of each block only what it reads, and computes the rest again when backward comes to it: the
+    /// same bits in less memory, for one more forward pass of the blocks (see [`checkpoint`]).
+    ///
+    /// ```
+    /// use glassbox_nn::Context;
+    /// use glassbox_tensor::{Ids, random::Key};
+    /// use glassbox_transformer::{Gpt, GptSizes, LanguageModel};
+    /// let gpt = Gpt::new(GptSizes::CHAR, Key::new(0));
+    /// let ids = Ids::from_vec(vec![1, 2, 3, 4], [1, 4]);
+    /// let loss = gpt.loss(&ids, &ids, &Context::eval()).item();
+    /// assert_eq!(gpt.with_checkpointing(true).loss(&ids, &ids, &Context::eval()).item(), loss);
+    /// ```
+    pub fn with_checkpointing(self, checkpointing: bool) -> Self {
+        Self { checkpointing, ..self }
+    }
+
+    /// The same model, of which nothing is trained but what [`Lora`] adds to its matrices.
+    ///
+    /// ```
+    /// use glassbox_nn::Module;
+    /// use glassbox_tensor::random::Key;
+    /// use glassbox_transformer::{Gpt, GptSizes, LoraSizes};
+    /// let sizes = LoraSizes { rank: 4, alpha: 8.0, feed_forward: false };
+    /// let gpt = Gpt::new(GptSizes::CHAR, Key::new(0)).with_lora(sizes, Key::new(1));
+    /// let trained = gpt.parameters().iter().filter(|(_, p)| !p.is_frozen()).map(|(_, p)| p.value().numel()).sum::<usize>();
+    /// assert_eq!(trained, 4 * 4 * ((128 + 3 * 128) + (128 + 128))); // layers × rank × (in + out) of two matrices
+    /// ```
+    ///
+    /// # Panics
+    /// If the rank is 0.
+    #[track_caller]
+    pub fn with_lora(mut self, sizes: LoraSizes, key: Key) -> Self {
+        self.freeze();
+        let LoraSizes { rank, alpha, feed_forward } = sizes;
+        for (i, Block { attn, mlp, .. }) in self.h.iter_mut().enumerate() {
+            let lora = |linear, salt| Some(Lora::new(linear, rank, alpha, key.fold(i as u64).fold(salt)));
+            attn.c_attn_lora = lora(&attn.c_attn, 0);
+            attn.c_proj_lora = lora(&attn.c_proj, 1);
+            if feed_forward {
+                mlp.c_fc_lora = lora(&mlp.c_fc, 2);
+                mlp.c_proj_lora = lora(&mlp.c_proj, 3);
+            }
+        }
+        self
+    }
+
+    /// The same model without what [`Lora`] had added: it is part of the matrices now.
+    pub fn merged(mut self) -> Self {
+        for Block { attn, mlp, .. } in &mut self.h {
+            merge(&mut attn.c_attn, &mut attn.c_attn_lora);
+            merge(&mut attn.c_proj, &mut attn.c_proj_lora);
+            merge(&mut mlp.c_fc, &mut mlp.c_fc_lora);
+            merge(&mut mlp.c_proj, &mut mlp.c_proj_lora);
+        }
+        self
     }
 
     /// What it was made by.
@@ -256,6 +352,9 @@ impl Gpt {
     fn trunk(&self, x: &Var, ctx: &Context, cache: Option<&mut Cache>) -> Var {
         let mut x = self.drop.forward(x, ctx);
         match cache {
+            None if self.checkpointing => {
+                self.h.iter().for_each(|block| x = checkpoint(|| block.forward(&x, ctx, None)));
+            }
             None => self.h.iter().for_each(|block| x = block.forward(&x, ctx, None)),
             Some(cache) => {
                 let layers = self.h.iter().zip(cache.layers());

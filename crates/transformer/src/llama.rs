@@ -5,7 +5,7 @@
 
 use crate::cache::{Cache, Layer};
 use crate::model::LanguageModel;
-use glassbox_autograd::{AttentionOptions, Var};
+use glassbox_autograd::{AttentionOptions, Var, checkpoint};
 use glassbox_nn::{
     AttentionMasks, BlockSizes, Context, Embedding, Module, Name, RmsNorm, RotaryPositions, SlotMut, TransformerBlock,
     init,
@@ -83,6 +83,8 @@ pub struct Llama {
     rotary: RotaryPositions,
     #[module(skip)]
     sizes: LlamaSizes,
+    #[module(skip)]
+    checkpointing: bool,
 }
 
 impl Llama {
@@ -104,6 +106,7 @@ impl Llama {
             norm: RmsNorm::new([width]).with_eps(1e-5),
             rotary: RotaryPositions::new(context, width / heads),
             sizes,
+            checkpointing: false,
         };
         let mut number = 0;
         llama.visit_mut(Name::root(), &mut |name, slot| {
@@ -117,6 +120,11 @@ impl Llama {
             }
         });
         llama
+    }
+
+    /// As [`Gpt::with_checkpointing`](crate::Gpt::with_checkpointing).
+    pub fn with_checkpointing(self, checkpointing: bool) -> Self {
+        Self { checkpointing, ..self }
     }
 
     /// What it was made by.
@@ -146,7 +154,11 @@ impl Llama {
     /// If shapes don't fit together, or there are more rows than positions.
     #[track_caller]
     pub fn logits(&self, x: &Var) -> Var {
-        let x = self.layers.iter().fold(x.clone(), |x, block| block.forward(&x, &self.rotary, AttentionMasks::CAUSAL));
+        let of = |block: &TransformerBlock, x: &Var| block.forward(x, &self.rotary, AttentionMasks::CAUSAL);
+        let x = self.layers.iter().fold(x.clone(), |x, block| match self.checkpointing {
+            true => checkpoint(|| of(block, &x)),
+            false => of(block, &x),
+        });
         self.head(&x)
     }
 

@@ -4,6 +4,9 @@ use glassbox_autograd::{CrossEntropyOptions, Var};
 use glassbox_nn::{Context, Module};
 use glassbox_tensor::{Ids, Tensor};
 
+/// In place of a token of y: nobody asks what the model says there.
+pub const IGNORED: u32 = u32::MAX;
+
 /// A model of p(token | the tokens before it). What differs is how the past is looked at; the loss, training and writing follow.
 pub trait LanguageModel: Module + Clone {
     /// What it keeps of the tokens that it has read, so that the next costs no more than itself.
@@ -27,9 +30,10 @@ pub trait LanguageModel: Module + Clone {
     /// How many bytes of state a token takes.
     fn bytes_per_token(&self) -> usize;
 
-    /// The mean of −ln p(y | x up to here) in nats, over all tokens of x and y, (B, T) each.
+    /// The mean of −ln p(y | x up to here) in nats, over all tokens of x and y, (B, T) each, but where y is [`IGNORED`].
     fn loss(&self, x: &Ids, y: &Ids, ctx: &Context) -> Var {
-        self.forward(x, ctx).cross_entropy(y, CrossEntropyOptions::default())
+        let options = CrossEntropyOptions { ignore_index: Some(IGNORED), ..CrossEntropyOptions::default() };
+        self.forward(x, ctx).cross_entropy(y, options)
     }
 
     /// The same model as constants: what it computes records no graph.

@@ -3,13 +3,14 @@
 use crate::bigram::Bigram;
 use crate::gpt::Gpt;
 use crate::llama::Llama;
+use crate::longer::{GPT_CODE, GPT_SHAKESPEARE};
 use crate::mlp_lm::MlpLm;
 use crate::rnn_lm::RnnLm;
 use crate::training::Training;
 use glassbox_train::{Build, Preset, Setting};
 
 /// How many settings all have.
-const ALL: usize = 12;
+const ALL: usize = 13;
 
 /// What all have: the tokens, the windows of a step, nanoGPT's schedule, and when a run says how far it is.
 const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
@@ -17,6 +18,7 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
         Setting::choice("tokens", "what a token is", &["characters", "bytes", "bpe"]),
         Setting::count("vocabulary", "tokens that there are, if they are byte pairs (bpe)", 512, 257, 65_536),
         Setting::count("batch", "windows in a step", 12, 1, 8192),
+        Setting::count("accumulate", "parts that the batch is computed in, one after the other", 1, 1, 8192),
         Setting::count("context", "tokens of a window", 64, 1, 65_536),
         Setting::real("lr", "AdamW's learning rate after the warm-up", lr, 1e-8, 1.0),
         Setting::real("min_lr", "what it falls to along a cosine", min_lr, 0.0, 1.0),
@@ -29,8 +31,21 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
     ]
 }
 
-/// The settings of a model and those that all have; N is A + ALL.
-const fn joined<const A: usize, const N: usize>(own: [Setting; A], all: [Setting; ALL]) -> [Setting; N] {
+/// Who updates the matrices in blocks.
+const OPTIMIZER: Setting = Setting::choice("optimizer", "what updates the matrices of blocks", &["adamw", "muon"]);
+
+/// Memory for time.
+const CHECKPOINTING: Setting = Setting::choice(
+    "checkpointing",
+    "whether blocks are computed again in backward, for less memory",
+    &["false", "true"],
+);
+
+/// Some settings and others; N is A + B.
+pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
+    own: [Setting; A],
+    all: [Setting; B],
+) -> [Setting; N] {
     let mut settings = [all[0]; N];
     let mut i = 0;
     while i < N {
@@ -67,7 +82,7 @@ logits = W2·h + b2                                  (B, T, H) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<3, { 3 + ALL }>(
+    settings: &joined::<3, ALL, { 3 + ALL }>(
         [
             Setting::count("seen", "tokens that a prediction looks at", 8, 1, 1024),
             Setting::count("width", "numbers for each of them", 24, 1, 65_536),
@@ -91,7 +106,7 @@ logits = W·h + b                                    (B, T) -> (B, T, E) -> (B, 
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<2, { 2 + ALL }>(
+    settings: &joined::<2, ALL, { 2 + ALL }>(
         [
             Setting::count("width", "numbers for each token", 64, 1, 65_536),
             Setting::count("hidden", "numbers of the state", 256, 1, 65_536),
@@ -116,18 +131,46 @@ logits = ln_f(x)·wteᵀ                               (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<4, { 4 + ALL }>(
+    settings: &joined::<9, ALL, { 9 + ALL }>(
         [
             Setting::count("layers", "blocks", 4, 1, 1024),
             Setting::count("heads", "heads of attention in each", 4, 1, 1024),
             Setting::count("width", "numbers for each token", 128, 1, 65_536),
             Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99),
+            OPTIMIZER,
+            CHECKPOINTING,
+            Setting::count(
+                "lora",
+                "rank of what is learned besides a trained model's matrices (--from); 0 trains them",
+                0,
+                0,
+                4096,
+            ),
+            Setting::real("lora_alpha", "by how much that counts, divided by the rank", 16.0, 1e-3, 1e6),
+            Setting::choice("lora_on", "which matrices have it", &["attention", "all"]),
         ],
         schedule(1e-3, 1e-4, 0.1),
     ),
     steps: Some(2000),
     build: Build::Text(|config, text| Ok(Box::new(Training::<Gpt>::new(config, text)?))),
 };
+
+/// How many settings a Llama has.
+pub(crate) const LLAMA: usize = 7 + ALL;
+
+/// Those settings.
+pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<7, ALL, LLAMA>(
+    [
+        Setting::count("layers", "blocks", 4, 1, 1024),
+        Setting::count("heads", "heads of queries in each", 4, 1, 1024),
+        Setting::count("kv_heads", "heads of keys and values, which divide those of queries", 2, 1, 1024),
+        Setting::count("width", "numbers for each token", 128, 1, 65_536),
+        Setting::count("feed_forward", "numbers between the products of the feed-forward part", 344, 1, 262_144),
+        OPTIMIZER,
+        CHECKPOINTING,
+    ],
+    schedule(1e-3, 1e-4, 0.1),
+);
 
 /// The same size of a Llama.
 pub static LLAMA_SMALL: Preset = Preset {
@@ -143,16 +186,10 @@ logits = rms_norm(x)·embed_tokensᵀ                  (B, T, C) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<5, { 5 + ALL }>([
-        Setting::count("layers", "blocks", 4, 1, 1024),
-        Setting::count("heads", "heads of queries in each", 4, 1, 1024),
-        Setting::count("kv_heads", "heads of keys and values, which divide those of queries", 2, 1, 1024),
-        Setting::count("width", "numbers for each token", 128, 1, 65_536),
-        Setting::count("feed_forward", "numbers between the products of the feed-forward part", 344, 1, 262_144),
-    ], schedule(1e-3, 1e-4, 0.1)),
+    settings: &OF_LLAMA,
     steps: Some(2000),
     build: Build::Text(|config, text| Ok(Box::new(Training::<Llama>::new(config, text)?))),
 };
 
 /// All presets of this family.
-pub static PRESETS: &[&Preset] = &[&BIGRAM, &MLP_LM, &RNN_LM, &GPT, &LLAMA_SMALL];
+pub static PRESETS: &[&Preset] = &[&BIGRAM, &MLP_LM, &RNN_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE];

@@ -1,7 +1,7 @@
 //! How each model is made of the settings of a run.
 
 use crate::bigram::Bigram;
-use crate::gpt::{Gelu, Gpt, GptSizes};
+use crate::gpt::{Gelu, Gpt, GptSizes, LoraSizes};
 use crate::llama::{Llama, LlamaSizes};
 use crate::mlp_lm::{MlpLm, MlpLmSizes};
 use crate::rnn_lm::{RnnLm, RnnLmSizes};
@@ -56,7 +56,7 @@ impl Trainable for Gpt {
         let sizes = sizes(config, words);
         let GptSizes { heads, width, .. } = sizes;
         match width.is_multiple_of(heads) {
-            true => Ok(Gpt::new(sizes, key)),
+            true => Ok(Gpt::new(sizes, key).with_checkpointing(config.word("checkpointing") == "true")),
             false => Err(format!(
                 "heads = {heads} can't share width = {width} evenly; set a width that is a multiple of the heads"
             )),
@@ -66,6 +66,21 @@ impl Trainable for Gpt {
     fn weights(config: &RunConfig, words: usize) -> usize {
         let GptSizes { context, layers, width, .. } = sizes(config, words);
         width.saturating_mul(words + context).saturating_add(layers.saturating_mul(12 * width * width))
+    }
+
+    fn adapted(self, config: &RunConfig, key: Key) -> Self {
+        match config.count_or("lora", 0) {
+            0 => self,
+            rank => {
+                let feed_forward = config.word("lora_on") == "all";
+                let alpha = config.real("lora_alpha") as f32;
+                self.with_lora(LoraSizes { rank: rank as usize, alpha, feed_forward }, key)
+            }
+        }
+    }
+
+    fn hidden(name: &str) -> bool {
+        name.starts_with("h.")
     }
 }
 
@@ -93,7 +108,7 @@ impl Trainable for Llama {
             ));
         }
         match heads.is_multiple_of(kv_heads) {
-            true => Ok(Llama::new(sizes, key)),
+            true => Ok(Llama::new(sizes, key).with_checkpointing(config.word("checkpointing") == "true")),
             false => Err(format!(
                 "kv_heads = {kv_heads} can't serve heads = {heads} evenly; set heads that are a multiple of them"
             )),
@@ -103,6 +118,10 @@ impl Trainable for Llama {
     fn weights(config: &RunConfig, words: usize) -> usize {
         let LlamaSizes { layers, width, feed_forward, .. } = llama_sizes(config, words);
         width.saturating_mul(words).saturating_add(layers.saturating_mul(4 * width * width + 3 * width * feed_forward))
+    }
+
+    fn hidden(name: &str) -> bool {
+        name.starts_with("model.layers.")
     }
 }
 

@@ -1,19 +1,22 @@
 //! Training a language model: one step, and the promises of [`Experiment`] around it.
 
-use crate::corpus::{Corpus, encode, refused};
+use crate::corpus::{Corpus, Part, encode, refused};
 use crate::explained::remarks;
-use crate::model::LanguageModel;
+use crate::middle::Middle;
+use crate::model::{IGNORED, LanguageModel};
+use crate::optimiser::Optimiser;
+use crate::start::Start;
 use crate::tokenizer::Tokenizer;
+use crate::unfrozen::Unfrozen;
 use crate::windows::Windows;
 use crate::writing::{Memory, Voice, write_tokens};
-use glassbox_autograd::Var;
+use glassbox_autograd::{Gradients, Var};
 use glassbox_data::text::Text;
 use glassbox_nn::Context;
-use glassbox_nn::optim::{Adam, AdamRule, Schedule, WeightDecay, clip_grad_norm};
+use glassbox_nn::optim::{Schedule, clip_grad_norm};
 use glassbox_tensor::random::Key;
 use glassbox_train::{
-    Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, load_weights, parameters_of,
-    save_weights,
+    Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, no_middle, parameters_of,
 };
 use std::path::Path;
 
@@ -33,6 +36,16 @@ pub trait Trainable: LanguageModel {
 
     /// How many weights it would have, without making them.
     fn weights(config: &RunConfig, words: usize) -> usize;
+
+    /// A trained model with what a run learns besides its weights, if the settings ask for that.
+    fn adapted(self, _config: &RunConfig, _key: Key) -> Self {
+        self
+    }
+
+    /// Whether Muon may update the matrix of that name, where a run can ask for it: one that maps rows to rows inside the model.
+    fn hidden(_name: &str) -> bool {
+        false
+    }
 }
 
 /// A model in training, such as [`Gpt`](crate::Gpt).
@@ -40,11 +53,13 @@ pub trait Trainable: LanguageModel {
 pub struct Training<M> {
     /// The model.
     pub model: M,
-    adamw: Adam,
+    optimiser: Optimiser,
     schedule: Schedule,
     clip: f64,
     text: Corpus,
+    middle: Option<Middle>,
     batch: usize,
+    accumulate: usize,
     places: Key,
     dropped: Key,
 }
@@ -57,7 +72,8 @@ impl<M: Trainable> Training<M> {
     /// If the text is too short, settings contradict each other, or the model would be too large for a common machine's memory.
     pub fn new(config: &RunConfig, text: Text) -> Result<Training<M>, TrainError> {
         let key = Key::new(config.seed);
-        let text = Corpus::of(config, &text)?;
+        let start = Start::of(config)?;
+        let text = Corpus::of(config, &text, start.as_ref())?;
         let words = text.tokenizer().vocab_size();
         let weights = M::weights(config, words);
         if weights > MOST_WEIGHTS {
@@ -76,12 +92,32 @@ impl<M: Trainable> Training<M> {
                 model.context()
             )));
         }
+        check_prompts(&text, model.context())?;
+        let fim = config.real_or("fim", 0.0);
+        let middle = Middle::new(fim, text.tokenizer());
+        if fim > 0.0 && middle.is_none() {
+            return Err(TrainError::Contradiction(format!(
+                "fim = {fim} wants tokens for the borders of a middle, which only byte pairs that were learned for it have; set \
+                 tokens=bpe, or fim=0"
+            )));
+        }
+        let lora = config.count_or("lora", 0);
+        if lora > 0 && start.as_ref().is_none_or(|start| !start.has_weights()) {
+            return Err(TrainError::Contradiction(format!(
+                "lora = {lora} learns what is to be added to a trained model; name that with --from, or set lora=0"
+            )));
+        }
+        if let Some(start) = start {
+            start.load(&mut model)?;
+            model = model.adapted(config, key.fold(3));
+        }
         model.name_parameters();
-        let decay = WeightDecay::Decoupled(config.real("weight_decay"));
-        let rule = AdamRule { betas: (0.9, config.real("beta2")), weight_decay: decay, ..AdamRule::default() };
-        // Biases and the scales of normalisations are not drawn towards 0.
-        let vectors = |_: &str, param: &glassbox_nn::Param| param.value().rank() < 2;
-        let adamw = Adam::with(rule).group_where(vectors, |rule| rule.weight_decay = WeightDecay::Decoupled(0.0));
+        let (batch, accumulate) = (config.count("batch"), config.count("accumulate"));
+        if !batch.is_multiple_of(accumulate) {
+            return Err(TrainError::Contradiction(format!(
+                "accumulate = {accumulate} can't part batch = {batch} evenly; set a batch that is a multiple of it"
+            )));
+        }
         let (lr, min, warmup) = (config.real("lr"), config.real("min_lr"), config.count("warmup"));
         if min > lr {
             return Err(TrainError::Contradiction(format!(
@@ -91,11 +127,13 @@ impl<M: Trainable> Training<M> {
         let steps = config.horizon().saturating_sub(warmup).max(1);
         Ok(Training {
             model,
-            adamw,
+            optimiser: Optimiser::of(config, M::hidden),
             schedule: Schedule::Cosine { lr, steps, min }.warmup(warmup),
             clip: config.real("clip"),
             text,
-            batch: config.count("batch") as usize,
+            middle,
+            batch: batch as usize,
+            accumulate: accumulate as usize,
             places: key.fold(1),
             dropped: key.fold(2),
         })
@@ -110,48 +148,111 @@ impl<M: LanguageModel> Training<M> {
 
     /// The windows of a step.
     pub fn windows(&self, step: u64) -> Windows {
-        Windows::random(self.text.train(), self.batch, self.model.context(), self.places.fold(step))
+        let ([train, _], len, key) = (self.text.parts(), self.model.context(), self.places.fold(step));
+        match &self.middle {
+            Some(middle) => middle.windows(self.text.tokenizer(), &train.tokens, [self.batch, len], key),
+            None if train.told.is_some() => Windows::of_documents(train, self.batch, len, key),
+            None => Windows::random(&train.tokens, self.batch, len, key),
+        }
     }
 
     /// The mean of −ln p over the tokens of a text, each predicted once from what stands before it in its window, in nats.
     pub fn nats(&self, tokens: &[u32]) -> f64 {
-        let (model, ctx, context) = (self.model.frozen(), Context::eval(), self.model.context());
-        let (mut sum, mut count) = (0.0, 0);
-        for windows in Windows::consecutive(tokens, (EVALUATION_TOKENS / context).max(1), context) {
+        let context = self.model.context();
+        self.judged(Windows::consecutive(tokens, (EVALUATION_TOKENS / context).max(1), context)).0
+    }
+
+    /// The mean of −ln p over what is to be said in these windows, and how many tokens and bytes that is.
+    fn judged(&self, windows: impl Iterator<Item = Windows>) -> (f64, usize, usize) {
+        let (model, ctx) = (self.model.frozen(), Context::eval());
+        let (mut sum, mut tokens, mut bytes) = (0.0, 0, 0);
+        for windows in windows.filter(|windows| windows.tokens() > 0) {
             let loss = model.loss(&windows.x, &windows.y, &ctx).item();
             sum += f64::from(loss) * windows.tokens() as f64;
-            count += windows.tokens();
+            tokens += windows.tokens();
+            bytes += self.text.bytes(windows.y.as_slice());
         }
-        sum / count as f64
+        (sum / tokens as f64, tokens, bytes)
     }
+
+    /// Goes on after these tokens, until `end` comes if there is one.
+    fn say(&self, tokens: &[u32], end: Option<u32>, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) {
+        let mut voice = Voice::new(self.text.tokenizer(), &sampling.stop);
+        let mut silent = false;
+        write_tokens(&self.model.frozen(), Memory::Kept, tokens, sampling, &mut |token| {
+            if Some(token) == end {
+                return false;
+            }
+            let (piece, ended) = voice.push(token);
+            silent = ended || !piece.is_empty() && !out(&piece);
+            !silent
+        });
+        if !silent {
+            out(&voice.finish());
+        }
+    }
+}
+
+/// Refuses prompts that fill a window, so that nothing could be said in it.
+fn check_prompts(text: &Corpus, context: usize) -> Result<(), TrainError> {
+    for Part { told, begins, tokens } in text.parts() {
+        let Some(told) = told else { continue };
+        let ends = begins.iter().skip(1).copied().chain([tokens.len()]);
+        for (&start, end) in begins.iter().zip(ends) {
+            let prompt = told[start..end].iter().take_while(|&&token| token == IGNORED).count();
+            if prompt > context {
+                return Err(TrainError::Contradiction(format!(
+                    "{}: a prompt has {prompt} tokens, and a window of {context} leaves no place to say anything; set a larger \
+                     context",
+                    text.name()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl<M: LanguageModel> Experiment for Training<M> {
     /// Maximum likelihood with teacher forcing: each token of a window is predicted from the true ones before it.
     fn train_step(&mut self, step: u64) -> Result<StepOutcome, TrainError> {
         // x, y <- random windows, y one token later than x
-        let Windows { x, y } = self.windows(step); // (B, T), (B, T)
-        // g <- gradient of the mean of −ln p(y | x), clipped
-        let loss = self.model.loss(&x, &y, &Context::train(self.dropped.fold(step)));
-        let mut grads = loss.backward();
+        let windows = self.windows(step); // (B, T), (B, T)
+        // g <- gradient of the mean of −ln p(y | x), clipped; a part has its share in the mean
+        let ctx = Context::train(self.dropped.fold(step));
+        let (mut mean, mut grads) = (0.0, Gradients::default());
+        for part in windows.parts(self.accumulate) {
+            let share = part.tokens() as f32 / windows.tokens() as f32;
+            let loss = self.model.loss(&part.x, &part.y, &ctx);
+            mean += share * loss.item();
+            let mut part = loss.backward();
+            if self.accumulate > 1 {
+                part *= share;
+            }
+            grads += part;
+        }
         let norm = clip_grad_norm(&mut grads, self.clip);
         // parameters <- updated by g, at the rate of this step
-        self.adamw.lr = self.schedule.lr(step);
-        self.adamw
-            .step(&mut self.model, &grads)
+        let lr = self.schedule.lr(step);
+        self.optimiser
+            .step(lr, &mut self.model, &grads)
             .map_err(|source| TrainError::Step { step: step + 1, source: source.into() })?;
-        let metrics = Metrics::new().with("loss", loss.item().into());
-        let metrics = metrics.with("lr", self.adamw.lr).with("grad_norm", norm.into());
-        Ok(StepOutcome { metrics, examples: x.shape()[0] })
+        let metrics = Metrics::new().with("loss", mean.into());
+        let metrics = metrics.with("lr", lr).with("grad_norm", norm.into());
+        Ok(StepOutcome { metrics, examples: self.batch })
     }
 
-    /// The held-out text in consecutive windows: nats for each token, e to that, and bits for each byte of the text in UTF-8.
+    /// The held-out text in consecutive windows, or where there are prompts each document by itself: nats for each token, e to that,
+    /// and bits for each byte of the text in UTF-8.
     fn evaluate(&self) -> Metrics {
-        let test = self.text.test();
-        let loss = self.nats(test);
-        let predicted = &test[1..]; // nothing stands before the first
-        let bytes = self.text.bytes(predicted);
-        let bits = loss * predicted.len() as f64 / std::f64::consts::LN_2;
+        let ([_, test], context) = (self.text.parts(), self.model.context());
+        let (loss, tokens, bytes) = match test.told {
+            Some(_) => self.judged(Windows::each_document(test, context)),
+            None => {
+                let batch = (EVALUATION_TOKENS / context).max(1);
+                self.judged(Windows::consecutive(&test.tokens, batch, context))
+            }
+        };
+        let bits = loss * tokens as f64 / std::f64::consts::LN_2;
         let metrics = Metrics::new().with("loss", loss).with("perplexity", loss.exp());
         metrics.with("bits_per_byte", bits / bytes as f64)
     }
@@ -174,7 +275,7 @@ impl<M: LanguageModel> Experiment for Training<M> {
     }
 
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
-        save_weights(&self.model, &self.adamw, folder)?;
+        self.optimiser.save(&Unfrozen(&self.model), folder)?;
         self.text.tokenizer().save(&folder.join(TOKENIZER)).map_err(refused)
     }
 
@@ -188,30 +289,36 @@ impl<M: LanguageModel> Experiment for Training<M> {
             );
             return Err(TrainError::Damaged { path, problem });
         }
-        load_weights(&mut self.model, &mut self.adamw, folder)
+        self.optimiser.load(&mut Unfrozen(&mut self.model), folder)
     }
 }
 
 impl<M: LanguageModel> Writer for Training<M> {
     fn write(&self, prompt: &str, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) -> Result<(), TrainError> {
         let tokenizer = self.text.tokenizer();
+        let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
         let mut tokens = encode(tokenizer, prompt)?;
         if tokens.is_empty() {
             // As if a document had just ended, or a line; of a text of one line, as if it began anew.
-            let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
             let line = || encode(tokenizer, "\n").unwrap_or_else(|_| self.text.train()[..1].to_vec());
             tokens = end.map_or_else(line, |end| vec![end]);
         }
-        let mut voice = Voice::new(tokenizer, &sampling.stop);
-        let mut silent = false;
-        write_tokens(&self.model.frozen(), Memory::Kept, &tokens, sampling, &mut |token| {
-            let (piece, ended) = voice.push(token);
-            silent = ended || !piece.is_empty() && !out(&piece);
-            !silent
-        });
-        if !silent {
-            out(&voice.finish());
-        }
+        self.say(&tokens, end, sampling, out);
+        Ok(())
+    }
+
+    fn fill(
+        &self,
+        around: [&str; 2],
+        sampling: &Sampling,
+        out: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<(), TrainError> {
+        let middle = self.middle.ok_or_else(no_middle)?;
+        let context = self.model.context();
+        let asked = middle.asked(self.text.tokenizer(), around, context * 3 / 4)?;
+        // All in one window: once it moves, the model no longer knows what it was asked.
+        let tokens = sampling.tokens.min(context.saturating_sub(asked.len()).max(1));
+        self.say(&asked, Some(middle.end()), &Sampling { tokens, ..sampling.clone() }, out);
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Which parts of a text a step reads, and how a held-out text is gone through.
 
+use crate::corpus::Part;
+use crate::model::IGNORED;
 use glassbox_tensor::Ids;
 use glassbox_tensor::random::Key;
 
@@ -37,10 +39,22 @@ impl Windows {
     /// If the text has not more than `len` tokens.
     #[track_caller]
     pub fn random(tokens: &[u32], batch: usize, len: usize, key: Key) -> Windows {
+        Windows::at(tokens, Windows::places(tokens, batch, len, key).into_iter(), len)
+    }
+
+    /// Where those windows begin.
+    #[track_caller]
+    pub(crate) fn places(tokens: &[u32], batch: usize, len: usize, key: Key) -> Vec<usize> {
         assert!(tokens.len() > len, "Windows::random: {} tokens have no window of {len} and one more", tokens.len());
         let places = u32::try_from(tokens.len() - len).expect("texts are shorter than 2^32");
-        let starts: Vec<usize> = (0..batch as u64).map(|i| key.below(i, places) as usize).collect();
-        Windows::at(tokens, starts.into_iter(), len)
+        (0..batch as u64).map(|i| key.below(i, places) as usize).collect()
+    }
+
+    /// Those of rows that have one token more, all alike in length.
+    pub(crate) fn of_rows(rows: &[Vec<u32>]) -> Windows {
+        let part = |shift: usize| rows.iter().flat_map(|row| &row[shift..row.len() - 1 + shift]).copied().collect();
+        let shape = [rows.len(), rows[0].len() - 1];
+        Windows { x: Ids::from_vec(part(0), shape), y: Ids::from_vec(part(1), shape) }
     }
 
     /// The whole text in windows of `len` tokens one after the other, `batch` of them at a time, so that each token but the first is
@@ -63,6 +77,52 @@ impl Windows {
         whole.chain((rest > 0).then(|| Windows::at(tokens, std::iter::once(full * len), rest)))
     }
 
+    /// The same in so many parts of as many windows each, one after the other.
+    ///
+    /// ```
+    /// # use glassbox_transformer::Windows;
+    /// # use glassbox_tensor::random::Key;
+    /// let text: Vec<u32> = (0..100).collect();
+    /// let windows = Windows::random(&text, 6, 8, Key::new(0));
+    /// let parts: Vec<Windows> = windows.parts(3).collect();
+    /// assert_eq!((parts.len(), parts[2].x.shape()), (3, &[2, 8][..]));
+    /// assert_eq!(parts[2].x.as_slice(), &windows.x.as_slice()[32..]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the windows can't be parted so.
+    #[track_caller]
+    pub fn parts(&self, n: usize) -> impl Iterator<Item = Windows> {
+        let &[batch, len] = self.x.shape() else { unreachable!("(B, T)") };
+        assert!(n > 0 && batch.is_multiple_of(n), "Windows::parts: {batch} windows can't be parted into {n} alike");
+        let part = move |ids: &Ids, i: usize| {
+            Ids::from_slice(&ids.as_slice()[i * (batch / n) * len..][..batch / n * len], [batch / n, len])
+        };
+        (0..n).map(move |i| Windows { x: part(&self.x, i), y: part(&self.y, i) })
+    }
+
+    /// `batch` windows of `len` tokens, each of which begins where a document does: any of them, as likely as any other. The next
+    /// documents follow in it, the first after the last.
+    pub(crate) fn of_documents(part: &Part, batch: usize, len: usize, key: Key) -> Windows {
+        let n = part.tokens.len();
+        let starts = (0..batch as u64).map(|i| part.begins[key.below(i, part.begins.len() as u32) as usize]);
+        let rows = |tokens: &[u32], shift: usize| -> Vec<u32> {
+            starts.clone().flat_map(|start| (0..len).map(move |i| (start + shift + i) % n)).map(|i| tokens[i]).collect()
+        };
+        let (x, y) = (rows(&part.tokens, 0), rows(part.told(), 1));
+        Windows { x: Ids::from_vec(x, [batch, len]), y: Ids::from_vec(y, [batch, len]) }
+    }
+
+    /// Each document by itself, as far as a window of `len` tokens reaches.
+    pub(crate) fn each_document(part: &Part, len: usize) -> impl Iterator<Item = Windows> {
+        let ends = part.begins.iter().skip(1).copied().chain([part.tokens.len()]);
+        part.begins.iter().zip(ends).filter(|(start, end)| end - *start > 1).map(move |(&start, end)| {
+            let n = (end - start - 1).min(len);
+            let ids = |tokens: &[u32], from: usize| Ids::from_slice(&tokens[from..from + n], [1, n]);
+            Windows { x: ids(&part.tokens, start), y: ids(part.told(), start + 1) }
+        })
+    }
+
     /// How many tokens are predicted.
     ///
     /// ```
@@ -71,6 +131,6 @@ impl Windows {
     /// assert_eq!(Windows::random(&[1; 50], 4, 8, Key::new(0)).tokens(), 32);
     /// ```
     pub fn tokens(&self) -> usize {
-        self.x.numel()
+        self.y.as_slice().iter().filter(|&&token| token != IGNORED).count()
     }
 }

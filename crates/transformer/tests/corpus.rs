@@ -5,12 +5,13 @@ mod common;
 use common::small;
 use glassbox_data::text::{Document, Text};
 use glassbox_transformer::tokenizer::{END_OF_TEXT, Tokenizer};
-use glassbox_transformer::{Corpus, GPT};
+use glassbox_transformer::{Corpus, GPT, Gpt, Training};
 
 fn corpus(settings: &[&str], text: &Text) -> Corpus {
     let mut config = small(&GPT);
+    config.steps = Some(1);
     settings.iter().for_each(|setting| config.set(setting).unwrap());
-    Corpus::of(&config, text).unwrap()
+    Training::<Gpt>::new(&config, text.clone()).unwrap().text().clone()
 }
 
 #[test]

@@ -128,6 +128,14 @@ fn resume_is_bit_identical() {
             if preset.name == "gpt" {
                 ["dropout=0.2", "tokens=bpe", "vocabulary=270"].iter().for_each(|set| config.set(set).unwrap());
             }
+            if preset.name == "llama-small" {
+                ["optimizer=muon", "accumulate=2", "checkpointing=true"]
+                    .iter()
+                    .for_each(|set| config.set(set).unwrap());
+            }
+            if preset.name == "gpt-code" {
+                ["tokens=bpe", "vocabulary=270", "fim=0.5"].iter().for_each(|set| config.set(set).unwrap());
+            }
             config.steps = Some(14);
             Runner::start(config, out).unwrap()
         };

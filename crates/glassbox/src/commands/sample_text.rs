@@ -21,7 +21,8 @@ pub fn write(writer: &dyn Writer, preset: &str, options: &Sample) -> Result<(), 
     if let Some(out) = &options.out {
         check("--out", out, &TEXT, options.force)?;
     }
-    let prompt = options.prompt.as_deref().unwrap_or_default();
+    let prompt = options.prompt.as_ref().or(options.prefix.as_ref()).map_or("", String::as_str);
+    let suffix = options.suffix.as_deref().or(options.prefix.as_ref().map(|_| ""));
     let mut file = String::new();
     let shown = options.out.is_none();
     // Whatever a model writes, it sends no commands to a terminal.
@@ -41,16 +42,21 @@ pub fn write(writer: &dyn Writer, preset: &str, options: &Sample) -> Result<(), 
         let sampling = sampling(options, i);
         let (mut outcome, mut begun) = (Ok(()), false);
         // The prompt comes with the first piece, so that a prompt which is refused says nothing.
-        writer.write(prompt, &sampling, &mut |piece| {
+        let mut hear = |piece: &str| {
             let first = if begun { "" } else { prompt };
             begun = true;
             outcome = say(&format!("{first}{piece}"));
             outcome.is_ok()
-        })?;
+        };
+        match suffix {
+            Some(suffix) => writer.fill([prompt, suffix], &sampling, &mut hear)?,
+            None => writer.write(prompt, &sampling, &mut hear)?,
+        }
         outcome?;
         if !begun {
             say(prompt)?;
         }
+        say(suffix.unwrap_or_default())?;
         say("\n")?;
     }
     let Some(out) = &options.out else { return Ok(()) };
@@ -62,6 +68,8 @@ pub fn write(writer: &dyn Writer, preset: &str, options: &Sample) -> Result<(), 
 pub fn refuse(preset: &str, options: &Sample) -> Result<(), Failure> {
     let given = [
         ("--prompt", options.prompt.is_some()),
+        ("--prefix", options.prefix.is_some()),
+        ("--suffix", options.suffix.is_some()),
         ("--tokens", options.tokens.is_some()),
         ("--temperature", options.temperature.is_some()),
         ("--top-k", options.top_k.is_some()),

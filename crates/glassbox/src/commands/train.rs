@@ -28,9 +28,15 @@ pub fn run(options: &Train) -> Result<(), Failure> {
 fn start(what: &str, options: &Train, interrupt: &'static AtomicBool) -> Result<(), Failure> {
     check_settings(options)?;
     if what == compare::NAME {
+        if options.from.is_some() {
+            return Err(Failure::mistake(format!("{what} is two models, which begin with nothing; leave --from out")));
+        }
         return start_both(options, interrupt);
     }
-    let mut config = configuration(what)?;
+    let mut config = match &options.from {
+        Some(from) => beginning(what, from)?,
+        None => configuration(what)?,
+    };
     apply(options, &mut config)?;
     let limits = Limits { end: None, ..limits(options, interrupt) }; // of a new run, --steps is the horizon
     let mut watchers = watchers(options, interrupt)?;
@@ -95,6 +101,28 @@ fn configuration(what: &str) -> Result<RunConfig, Failure> {
         )));
     }
     Ok(RunConfig::read_preset_file(path, &PRESETS)?)
+}
+
+/// The configuration of a preset, or that of a TOML file, which begins with what stands there. A run hands its settings on to what
+/// begins with it: its weights fit no other sizes. It learns on its own data unless others are named.
+fn beginning(what: &str, from: &Path) -> Result<RunConfig, Failure> {
+    let mut config = configuration(what)?;
+    let file = from.join("config.toml");
+    if file.is_file() && config.preset().name == what {
+        let run = RunConfig::read_preset_file(&file, &PRESETS)?;
+        let (preset, trained) = (config.preset().name, run.preset().name);
+        if preset != trained {
+            return Err(Failure::mistake(format!(
+                "{} is a run of {trained}, and {preset} can't begin with it; train {trained}",
+                from.display()
+            )));
+        }
+        let fresh = (config.seed, config.steps);
+        config = run;
+        (config.seed, config.steps) = fresh;
+    }
+    config.from = Some(from.display().to_string());
+    Ok(config)
 }
 
 /// Refuses settings that contradict each other or `--steps`.

@@ -74,3 +74,37 @@ fn its_run_keeps_what_it_wrote_and_its_page_says_what_a_token_costs() {
         assert!(page.contains(&part), "{part:?} is not in\n{page}");
     }
 }
+
+#[test]
+fn a_run_that_begins_with_another_has_its_settings_its_tokens_and_its_text() {
+    let place = writer();
+    run(&place, "train gpt --from run --steps 1 --out tuned --set lora=2");
+    let [before, after] =
+        ["run", "tuned"].map(|run| String::from_utf8(place.read(&format!("{run}/config.toml"))).unwrap());
+    let lines = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split('#').next().unwrap().trim().to_string()).collect()
+    };
+    let new: Vec<String> = lines(&after).into_iter().filter(|line| !lines(&before).contains(line)).collect();
+    assert!(new.iter().any(|line| line.starts_with("from = ")), "{new:?}");
+    assert!(
+        new.iter().all(|line| ["from", "steps", "lora", ""].contains(&line.split(" = ").next().unwrap())),
+        "{new:?}"
+    );
+    assert_eq!(
+        place.read("run/checkpoints/step-2/tokenizer.json"),
+        place.read("tuned/checkpoints/step-1/tokenizer.json")
+    );
+    assert!(stdout(&run(&place, "sample tuned --prompt be --tokens 5")).starts_with("be"));
+}
+
+#[test]
+fn what_stands_before_a_suffix_is_written_after_a_prefix() {
+    let place = Place::new();
+    let small =
+        "--set vocabulary=300 --set width=16 --set heads=2 --set kv_heads=2 --set layers=1 --set feed_forward=16";
+    run(&place, &format!("train gpt-code --steps 1 --out code --set context=32 --set batch=2 {small}"));
+    let completed = place.glassbox(["sample", "code", "--prefix", "fn add(a: u32", "--suffix", "}", "--tokens", "9"]);
+    let completed = stdout(&completed);
+    assert!(completed.starts_with("fn add(a: u32") && completed.ends_with("}\n"), "{completed:?}");
+    assert!(completed.len() > "fn add(a: u32}\n".len(), "{completed:?}");
+}

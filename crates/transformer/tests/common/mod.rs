@@ -84,6 +84,7 @@ pub fn small(preset: &'static Preset) -> RunConfig {
     for setting in [
         "width=16",
         "heads=2",
+        "kv_heads=1",
         "layers=2",
         "context=16",
         "batch=4",
@@ -94,6 +95,8 @@ pub fn small(preset: &'static Preset) -> RunConfig {
         "min_lr=0.0001",
         "hidden=24",
         "feed_forward=24",
+        "tokens=characters",
+        "fim=0",
     ] {
         let (name, _) = setting.split_once('=').unwrap();
         if preset.settings.iter().any(|s| s.name == name) {
