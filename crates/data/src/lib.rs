@@ -17,7 +17,7 @@
 //! On the way back, [`image`] turns a model's tensors into pictures to look at.
 //!
 //! The first 10,000 training and 2,000 test pictures of Fashion-MNIST are embedded in the crate (5.2 MB; MIT
-//! licence, Copyright 2017 Zalando SE), and so are digits and nine plays of Shakespeare's ([`open_text`]`("shakespeare")`), so that
+//! licence, Copyright 2017 Zalando SE), and so are digits, nine plays of Shakespeare's ([`open_text`]`("shakespeare")`) and the source of this house (`"source"`), so that
 //! everything runs on a machine with nothing but cargo:
 //!
 //! ```

@@ -97,7 +97,7 @@ pub trait Writer {
 /// That a model writes from left to right only.
 pub fn no_middle() -> TrainError {
     TrainError::Contradiction(
-        "this model has not learned to write what stands before a suffix; gpt-code does, and so does a model trained with fim above 0"
+        "this model has not learned to write what stands before a suffix; gpt-code has, and so has a model trained with fim above 0"
             .to_string(),
     )
 }

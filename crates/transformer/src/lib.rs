@@ -56,6 +56,12 @@
 //! A character, a byte, or a piece of a word that byte pairs gave: [`tokenizer`] finds them, learns them, and reads those of other
 //! models.
 //!
+//! ## Training, and training on
+//!
+//! A [`Corpus`] is a text in tokens, of documents if it has such. A step of [`Training`] may take its batch in parts, compute blocks
+//! again in backward, or give the matrices of blocks to Muon instead of AdamW. A model that was trained before learns on as a whole, or
+//! [`Lora`] learns what is to be added to its matrices; prompts are read, and not said.
+//!
 //! ## A token at a time
 //!
 //! Keys and values of past tokens don't change when a new one comes, so they are kept: the KV [`Cache`]. A token then costs one row
