@@ -84,7 +84,7 @@ pub use layers::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use layers::{Dropout, Dropout2d};
 pub use layers::{Embedding, Linear};
 pub use layers::{GroupNorm, LayerNorm, RmsNorm};
-pub use layers::{Gru, Lstm, LstmState, RecurrentOptions, RecurrentWeights};
+pub use layers::{Gru, Lstm, LstmState, RecurrentOptions, RecurrentWeights, Rnn};
 pub use layers::{LearnedPositions, RotaryPositions, SinusoidalPositions, TimestepOptions, timestep_embedding};
 pub use layers::{ResnetBlock, ResnetBlockOptions};
 pub use layers::{SpectralNorm, SpectralNormOptions, WeightNorm, Weighted};

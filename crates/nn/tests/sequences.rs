@@ -4,7 +4,7 @@
 use glassbox_autograd::{Var, grad, gradcheck};
 use glassbox_nn::{
     Activation, AttentionMasks, BlockSizes, Context, Gru, LearnedPositions, Lstm, LstmState, Module,
-    MultiHeadAttention, MultiHeadAttentionOptions, RecurrentOptions, RotaryPositions, SinusoidalPositions,
+    MultiHeadAttention, MultiHeadAttentionOptions, RecurrentOptions, Rnn, RotaryPositions, SinusoidalPositions,
     TimestepOptions, TransformerBlock, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions,
     timestep_embedding,
 };
@@ -50,6 +50,13 @@ fn the_gradients_of_recurrent_layers_are_their_derivatives() {
         &weighed(&y, 5) + &weighed(&h, 6)
     };
     gradcheck(loss, &inputs[..2]).expect("gru");
+
+    let rnn = Rnn::with(3, 2, both(), Key::new(4));
+    let loss = |v: &[Var]| {
+        let (y, h) = rnn.forward(&v[0], Some(&v[1]), &Context::eval());
+        &weighed(&y, 5) + &weighed(&h, 6)
+    };
+    gradcheck(loss, &inputs[..2]).expect("rnn");
 
     let dropped = Gru::with(3, 2, RecurrentOptions { dropout: 0.5, ..deep() }, Key::new(4));
     let loss = |v: &[Var]| weighed(&dropped.forward(&v[0], None, &Context::train(Key::new(8))).0, 5);
@@ -148,15 +155,17 @@ fn no_output_depends_on_the_future() {
     let t = 5;
     let lstm = Lstm::with(4, 3, deep(), Key::new(1));
     let gru = Gru::with(4, 3, deep(), Key::new(1));
+    let rnn = Rnn::with(4, 3, deep(), Key::new(1));
     let attention = MultiHeadAttention::new(4, 2, Key::new(1));
     let encoder = TransformerEncoderLayer::with(4, 2, transformer(false, 0.0), Key::new(1));
     let decoder = TransformerDecoderLayer::with(4, 2, transformer(true, 0.0), Key::new(1));
     let memory = Var::constant(randn([1, 3, 4], 3));
     let (block, rotary) = (TransformerBlock::new(SIZES, Key::new(1)), RotaryPositions::new(t, 2));
     let (causal, all) = (AttentionMasks::CAUSAL, AttentionMasks::NONE);
-    let layers: [Layer<'_>; 6] = [
+    let layers: [Layer<'_>; 7] = [
         ("lstm", &|x| lstm.forward(x, None, &Context::eval()).0),
         ("gru", &|x| gru.forward(x, None, &Context::eval()).0),
+        ("rnn", &|x| rnn.forward(x, None, &Context::eval()).0),
         ("attention", &|x| attention.forward(x, causal)),
         ("encoder", &|x| encoder.forward(x, causal, &Context::eval())),
         ("decoder", &|x| decoder.forward(x, &memory, causal, all, &Context::eval())),

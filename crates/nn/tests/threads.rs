@@ -5,7 +5,7 @@ use glassbox_nn::optim::Adam;
 use glassbox_nn::{
     AttentionMasks, BasicBlock, BatchNorm, BlockSizes, Context, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d,
     Dropout, Dropout2d, Embedding, GroupNorm, Gru, InstanceNorm, LayerNorm, LearnedPositions, Linear, Lstm, Module,
-    MultiHeadAttention, Name, Param, RecurrentOptions, ResnetBlock, ResnetBlockOptions, RmsNorm, RotaryPositions,
+    MultiHeadAttention, Name, Param, RecurrentOptions, ResnetBlock, ResnetBlockOptions, RmsNorm, Rnn, RotaryPositions,
     SpectralNorm, TransformerBlock, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions, WeightNorm,
 };
 use glassbox_tensor::parallel::{probe, with_serial_threshold};
@@ -58,6 +58,10 @@ const KINDS: &[(&str, Run)] = &[
         train(&[3, 16, 20, 21], ResnetBlock::with(16, 20, options, key()), |l, x, ctx| l.forward(x, None, ctx))
     }),
     ("RmsNorm", || train(&[150, 130], RmsNorm::new([130]), |l, x, _| l.forward(x))),
+    ("Rnn", || {
+        let options = RecurrentOptions { layers: 2, bidirectional: true, dropout: 0.2, ..Default::default() };
+        train(&[30, 4, 33], Rnn::with(33, 40, options, key()), |l, x, ctx| l.forward(x, None, ctx).0)
+    }),
     ("SpectralNorm", || {
         let linear = Linear::new(130, 140, key());
         train(&[150, 130], SpectralNorm::new(linear, key()), |l, x, ctx| l.forward(x, ctx))

@@ -17,6 +17,9 @@ use std::path::Path;
 const COLUMNS: usize = 8;
 const PADDING: usize = 2;
 
+/// Lines that are shown of a model that writes such.
+const LINES: u64 = 20;
+
 /// A model in training: its parameters, its optimiser and its data.
 ///
 /// All of it is a function of the configuration (the seed included) and of the number of steps taken: batches and noise are
@@ -54,12 +57,17 @@ pub trait Experiment {
         None
     }
 
-    /// What the model makes of noise as it stands: `n` pictures, or a text. Families don't write this.
+    /// What the model makes of noise as it stands: `n` pictures, a text, or twenty lines. Families don't write this.
     ///
     /// # Errors
     /// If a text can't be begun.
     fn shown(&self, n: usize, seed: u64) -> Result<Sample, TrainError> {
         Ok(match self.writer() {
+            Some(writer) if writer.writes_lines() => {
+                let line =
+                    |i| Ok(writer.written("", &Sampling { seed: seed.wrapping_add(i), ..Sampling::default() })? + "\n");
+                Sample::Text((0..LINES).map(line).collect::<Result<_, TrainError>>()?)
+            }
             Some(writer) => Sample::Text(writer.written("", &Sampling { seed, ..Sampling::default() })?),
             None => Sample::Picture(self.sample(n, seed)),
         })

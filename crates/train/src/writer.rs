@@ -80,6 +80,11 @@ pub trait Writer {
         Err(no_middle())
     }
 
+    /// Whether each text is a line, so that several stand below each other as they are.
+    fn writes_lines(&self) -> bool {
+        false
+    }
+
     /// The same as one text.
     ///
     /// # Errors

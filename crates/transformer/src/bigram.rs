@@ -1,5 +1,6 @@
 //! The first rung: what comes next depends on the last token alone.
 
+use crate::counts::PairCounts;
 use crate::model::LanguageModel;
 use glassbox_autograd::Var;
 use glassbox_nn::{Context, Embedding, Module};
@@ -45,14 +46,8 @@ impl Bigram {
     /// If a token is no word.
     #[track_caller]
     pub fn counted(tokens: &[u32], words: usize, context: usize) -> Self {
-        let mut counts = vec![0f32; words * words];
-        for pair in tokens.windows(2) {
-            counts[pair[0] as usize * words + pair[1] as usize] += 1.0;
-        }
-        let unseen = |row: &&mut [f32]| row.iter().all(|&count| count == 0.0);
-        counts.chunks_mut(words).filter(unseen).for_each(|row| row.fill(1.0));
         let mut bigram = Bigram::new(words, context);
-        bigram.table.weight.set_value(Tensor::from_vec(counts, [words, words]).ln());
+        bigram.table.weight.set_value(PairCounts::of([tokens], words).logits(0.0));
         bigram
     }
 }

@@ -17,8 +17,11 @@
 //! each prediction takes the mean of the values whose keys are like its query. A causal mask hides what comes later; with it, one
 //! pass over a window gives the predictions after each of its tokens, and so the loss of all of them at once.
 //!
-//! [`Bigram`], [`MlpLm`] and [`RnnLm`] are the rungs below: a table of pairs, a hidden layer on the last few tokens, a gated recurrent
-//! network. They are trained, judged and sampled by the same code, so their losses compare.
+//! [`Bigram`], [`MlpLm`], [`RnnLm`] and [`ConvLm`] are the rungs below: a table of pairs, a hidden layer on the last few tokens, a
+//! recurrent network with gates or without, causal convolutions. They are trained, judged and sampled by the same code, so their
+//! losses compare. (The best table of pairs needs no training: [`PairCounts`].)
+//!
+//! Lines that know nothing of each other, such as names, are [`Documents`]; which of them are held out is a [`Split`].
 //!
 //! ## The code that computes it
 //!
@@ -71,7 +74,10 @@
 
 mod bigram;
 mod cache;
+mod conv_lm;
 mod corpus;
+mod counts;
+mod documents;
 mod explained;
 mod gpt;
 mod llama;
@@ -82,8 +88,10 @@ mod mlp_lm;
 mod model;
 mod optimiser;
 mod presets;
+mod recurrence;
 mod rnn_lm;
 mod sampling;
+mod split;
 mod start;
 pub mod tokenizer;
 mod trainable;
@@ -94,16 +102,21 @@ mod writing;
 
 pub use bigram::Bigram;
 pub use cache::{Cache, Layer};
+pub use conv_lm::{ConvLm, ConvLmSizes, GatedLayer};
 pub use corpus::Corpus;
+pub use counts::PairCounts;
+pub use documents::Documents;
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, LoraSizes, Mlp};
 pub use llama::{Llama, LlamaSizes};
 pub use longer::{GPT_CODE, GPT_SHAKESPEARE};
 pub use lora::Lora;
 pub use mlp_lm::{MlpLm, MlpLmSizes};
 pub use model::{IGNORED, LanguageModel};
-pub use presets::{BIGRAM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};
+pub use presets::{BIGRAM, CONV_LM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};
+pub use recurrence::{Cell, Recurrence, State};
 pub use rnn_lm::{RnnLm, RnnLmSizes};
 pub use sampling::{choose, probabilities};
+pub use split::Split;
 pub use training::{Trainable, Training};
 pub use windows::Windows;
 pub use writing::{Memory, write_tokens};

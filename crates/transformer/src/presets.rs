@@ -1,16 +1,19 @@
 //! The models by name, with what they cost and what can be set.
 
 use crate::bigram::Bigram;
+use crate::conv_lm::ConvLm;
+use crate::documents::{DOCUMENTS, SPLIT};
 use crate::gpt::Gpt;
 use crate::llama::Llama;
 use crate::longer::{GPT_CODE, GPT_SHAKESPEARE};
 use crate::mlp_lm::MlpLm;
+use crate::recurrence::Cell;
 use crate::rnn_lm::RnnLm;
 use crate::training::Training;
 use glassbox_train::{Build, Preset, Setting};
 
 /// How many settings all have.
-const ALL: usize = 13;
+const ALL: usize = 15;
 
 /// What all have: the tokens, the windows of a step, nanoGPT's schedule, and when a run says how far it is.
 const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
@@ -26,6 +29,8 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
         Setting::real("beta2", "how much of the running square of gradients a step keeps", 0.99, 0.0, 0.999_999),
         Setting::real("weight_decay", "how matrices are drawn towards 0", weight_decay, 0.0, 10.0),
         Setting::real("clip", "the largest norm of the gradient", 1.0, 1e-6, 1e9),
+        DOCUMENTS,
+        SPLIT,
         Setting::count("sample_every", "steps between texts and held-out losses", 500, 1, 1_000_000_000),
         Setting::count("checkpoint_every", "steps between checkpoints", 500, 1, 1_000_000_000),
     ]
@@ -97,17 +102,20 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 /// A recurrent network.
 pub static RNN_LM: Preset = Preset {
     name: "rnn-lm",
-    about: "the third rung: a gated recurrent network with a state of 256 numbers",
+    about: "the third rung: a recurrent network with a state of 256 numbers, with gates or without",
     cost: "a minute on two cores, 7 MB on disk",
     formula: "\
-r, z = σ(gates of C[x_t] and h)                     what of the state is seen, what of it stays
-n = tanh(W_in·C[x_t] + r∘(W_hn·h)),  h ← (1 − z)∘n + z∘h
+cell = tanh: h ← tanh(W_ih·C[x_t] + W_hh·h)
+cell = gru:  r, z = σ(gates of C[x_t] and h)        what of the state is seen, what of it stays
+             n = tanh(W_in·C[x_t] + r∘(W_hn·h)),  h ← (1 − z)∘n + z∘h
+cell = lstm: i, f, o = σ(gates of C[x_t] and h),  c ← f∘c + i∘tanh(W_ig·C[x_t] + W_hg·h),  h ← o∘tanh(c)
 logits = W·h + b                                    (B, T) -> (B, T, E) -> (B, T, H) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
 held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     data: "shakespeare",
-    settings: &joined::<2, ALL, { 2 + ALL }>(
+    settings: &joined::<3, ALL, { 3 + ALL }>(
         [
+            Setting::choice("cell", "what makes the next state", Cell::WORDS),
             Setting::count("width", "numbers for each token", 64, 1, 65_536),
             Setting::count("hidden", "numbers of the state", 256, 1, 65_536),
         ],
@@ -115,6 +123,30 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
     ),
     steps: Some(2000),
     build: Build::Text(|config, text| Ok(Box::new(Training::<RnnLm>::new(config, text)?))),
+};
+
+/// Causal convolutions.
+pub static CONV_LM: Preset = Preset {
+    name: "conv-lm",
+    about: "a WaveNet of characters: gated convolutions of two taps, 1, 2, 4, … 32 apart, on 64 characters",
+    cost: "CONVCOST",
+    formula: "\
+x = C[ids]                                          (B, T) -> (B, C, T)
+a, b = W·(x_{t−d}, x_t)                             d = 1, 2, 4, …; (B, C, T) -> (B, 2C, T)
+x ← x + V·(tanh(a)∘σ(b))                            L times; 2^L tokens are seen
+logits = W·relu(x)                                  (B, C, T) -> (B, T, V)
+loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats
+held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
+    data: "shakespeare",
+    settings: &joined::<2, ALL, { 2 + ALL }>(
+        [
+            Setting::count("layers", "layers, each of which doubles how many tokens are seen", 6, 1, 16),
+            Setting::count("width", "numbers for each token", 128, 1, 16_384),
+        ],
+        schedule(3e-3, 3e-4, 0.1),
+    ),
+    steps: Some(2000),
+    build: Build::Text(|config, text| Ok(Box::new(Training::<ConvLm>::new(config, text)?))),
 };
 
 /// nanoGPT's setting for a processor.
@@ -192,4 +224,5 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 };
 
 /// All presets of this family.
-pub static PRESETS: &[&Preset] = &[&BIGRAM, &MLP_LM, &RNN_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE];
+pub static PRESETS: &[&Preset] =
+    &[&BIGRAM, &MLP_LM, &RNN_LM, &CONV_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE];

@@ -1,9 +1,11 @@
 //! How each model is made of the settings of a run.
 
 use crate::bigram::Bigram;
+use crate::conv_lm::{ConvLm, ConvLmSizes};
 use crate::gpt::{Gelu, Gpt, GptSizes, LoraSizes};
 use crate::llama::{Llama, LlamaSizes};
 use crate::mlp_lm::{MlpLm, MlpLmSizes};
+use crate::recurrence::Cell;
 use crate::rnn_lm::{RnnLm, RnnLmSizes};
 use crate::training::Trainable;
 use glassbox_tensor::random::Key;
@@ -41,14 +43,31 @@ impl Trainable for RnnLm {
     }
 
     fn weights(config: &RunConfig, words: usize) -> usize {
-        let RnnLmSizes { width, hidden, .. } = rnn_sizes(config, words);
-        words.saturating_mul(width + hidden).saturating_add(3 * hidden * (width + hidden))
+        let RnnLmSizes { width, hidden, cell, .. } = rnn_sizes(config, words);
+        words.saturating_mul(width + hidden).saturating_add(cell.products() * hidden * (width + hidden))
     }
 }
 
 fn rnn_sizes(config: &RunConfig, words: usize) -> RnnLmSizes {
     let [context, width, hidden] = ["context", "width", "hidden"].map(|name| count(config, name));
-    RnnLmSizes { words, context, width, hidden }
+    let cell = Cell::named(config.word("cell")).expect("the setting admits no other word");
+    RnnLmSizes { words, context, width, hidden, cell }
+}
+
+impl Trainable for ConvLm {
+    fn of(config: &RunConfig, words: usize, key: Key) -> Result<Self, String> {
+        Ok(ConvLm::new(conv_sizes(config, words), key))
+    }
+
+    fn weights(config: &RunConfig, words: usize) -> usize {
+        let ConvLmSizes { layers, width, .. } = conv_sizes(config, words);
+        (2 * width).saturating_mul(words).saturating_add(layers.saturating_mul(5 * width * width))
+    }
+}
+
+fn conv_sizes(config: &RunConfig, words: usize) -> ConvLmSizes {
+    let [context, layers, width] = ["context", "layers", "width"].map(|name| count(config, name));
+    ConvLmSizes { words, context, layers, width }
 }
 
 impl Trainable for Gpt {

@@ -1,6 +1,7 @@
 //! Training a language model: one step, and the promises of [`Experiment`] around it.
 
 use crate::corpus::{Corpus, Part, encode, refused};
+use crate::documents::Documents;
 use crate::explained::remarks;
 use crate::middle::Middle;
 use crate::model::{IGNORED, LanguageModel};
@@ -57,6 +58,7 @@ pub struct Training<M> {
     schedule: Schedule,
     clip: f64,
     text: Corpus,
+    lines: Option<Documents>,
     middle: Option<Middle>,
     batch: usize,
     accumulate: usize,
@@ -83,8 +85,9 @@ impl<M: Trainable> Training<M> {
             )));
         }
         let mut model = M::of(config, words, key.fold(0)).map_err(TrainError::Contradiction)?;
+        let lines = Documents::of(config, &text)?;
         let [train, test] = [text.train(), text.test()].map(<[u32]>::len);
-        if train <= model.context() || test < 2 {
+        if lines.is_none() && (train <= model.context() || test < 2) {
             return Err(TrainError::Contradiction(format!(
                 "{}: {train} tokens to learn from and {test} to be judged by are too few for windows of {}; give a longer text, or \
                  set a smaller context",
@@ -131,6 +134,7 @@ impl<M: Trainable> Training<M> {
             schedule: Schedule::Cosine { lr, steps, min }.warmup(warmup),
             clip: config.real("clip"),
             text,
+            lines,
             middle,
             batch: batch as usize,
             accumulate: accumulate as usize,
@@ -146,9 +150,17 @@ impl<M: LanguageModel> Training<M> {
         &self.text
     }
 
+    /// The documents that the text consists of, if each is predicted by itself.
+    pub fn documents(&self) -> Option<&Documents> {
+        self.lines.as_ref()
+    }
+
     /// The windows of a step.
     pub fn windows(&self, step: u64) -> Windows {
         let ([train, _], len, key) = (self.text.parts(), self.model.context(), self.places.fold(step));
+        if let Some(lines) = &self.lines {
+            return lines.random(self.batch, len, key);
+        }
         match &self.middle {
             Some(middle) => middle.windows(self.text.tokenizer(), &train.tokens, [self.batch, len], key),
             None if train.told.is_some() => Windows::of_documents(train, self.batch, len, key),
@@ -241,16 +253,15 @@ impl<M: LanguageModel> Experiment for Training<M> {
         Ok(StepOutcome { metrics, examples: self.batch })
     }
 
-    /// The held-out text in consecutive windows, or where there are prompts each document by itself: nats for each token, e to that,
+    /// The held-out text in consecutive windows, or where there are prompts or it consists of lines each document by itself: nats for each token, e to that,
     /// and bits for each byte of the text in UTF-8.
     fn evaluate(&self) -> Metrics {
         let ([_, test], context) = (self.text.parts(), self.model.context());
-        let (loss, tokens, bytes) = match test.told {
-            Some(_) => self.judged(Windows::each_document(test, context)),
-            None => {
-                let batch = (EVALUATION_TOKENS / context).max(1);
-                self.judged(Windows::consecutive(&test.tokens, batch, context))
-            }
+        let batch = (EVALUATION_TOKENS / context).max(1);
+        let (loss, tokens, bytes) = match (&self.lines, &test.told) {
+            (Some(lines), _) => self.judged(lines.test_windows(batch, context)),
+            (None, Some(_)) => self.judged(Windows::each_document(test, context)),
+            (None, None) => self.judged(Windows::consecutive(&test.tokens, batch, context)),
         };
         let bits = loss * tokens as f64 / std::f64::consts::LN_2;
         let metrics = Metrics::new().with("loss", loss).with("perplexity", loss.exp());
@@ -298,6 +309,10 @@ impl<M: LanguageModel> Writer for Training<M> {
         let tokenizer = self.text.tokenizer();
         let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
         let mut tokens = encode(tokenizer, prompt)?;
+        if let Some(lines) = &self.lines {
+            self.say(&lines.beginning(&tokens), Some(lines.end()), sampling, out);
+            return Ok(());
+        }
         if tokens.is_empty() {
             // As if a document had just ended, or a line; of a text of one line, as if it began anew.
             let line = || encode(tokenizer, "\n").unwrap_or_else(|_| self.text.train()[..1].to_vec());
@@ -305,6 +320,10 @@ impl<M: LanguageModel> Writer for Training<M> {
         }
         self.say(&tokens, end, sampling, out);
         Ok(())
+    }
+
+    fn writes_lines(&self) -> bool {
+        self.lines.is_some()
     }
 
     fn fill(

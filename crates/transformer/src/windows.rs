@@ -4,17 +4,32 @@ use crate::corpus::Part;
 use crate::model::IGNORED;
 use glassbox_tensor::Ids;
 use glassbox_tensor::random::Key;
+use std::ops::Range;
 
 /// Windows of a text, each with the token after each of its own: x and y of (B, T), y one token later.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Windows {
     /// What is read.
     pub x: Ids,
-    /// What follows each token of it.
+    /// What follows each token of it, or [`IGNORED`].
     pub y: Ids,
 }
 
 impl Windows {
+    /// Those that read these parts of a text, each from its first column on. Where a part is over, x has any token and y has
+    /// [`IGNORED`].
+    pub(crate) fn padded(tokens: &[u32], read: &[Range<usize>]) -> Windows {
+        let len = read.iter().map(Range::len).max().unwrap_or(0);
+        let shape = [read.len(), len];
+        let mut x = vec![0; read.len() * len];
+        let mut y = vec![IGNORED; read.len() * len];
+        for (i, read) in read.iter().enumerate() {
+            x[i * len..][..read.len()].copy_from_slice(&tokens[read.clone()]);
+            y[i * len..][..read.len()].copy_from_slice(&tokens[read.start + 1..][..read.len()]);
+        }
+        Windows { x: Ids::from_vec(x, shape), y: Ids::from_vec(y, shape) }
+    }
+
     /// Those that begin at these places.
     fn at(tokens: &[u32], starts: impl Iterator<Item = usize> + Clone, len: usize) -> Windows {
         let part = |shift: usize| -> Vec<u32> {

@@ -10,8 +10,8 @@ use glassbox_tensor::parallel::with_serial_threshold;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Experiment, Limits, Metrics, Preset, RunConfig, Runner, Sampling, Trained};
 use glassbox_transformer::{
-    BIGRAM, Bigram, GPT, Gpt, LLAMA_SMALL, LanguageModel, Llama, MLP_LM, MlpLm, PRESETS, RNN_LM, RnnLm, Trainable,
-    Training,
+    BIGRAM, Bigram, CONV_LM, ConvLm, GPT, Gpt, LLAMA_SMALL, LanguageModel, Llama, MLP_LM, MlpLm, PRESETS, RNN_LM,
+    RnnLm, Trainable, Training,
 };
 use std::fs;
 use std::path::Path;
@@ -88,6 +88,7 @@ fn no_model_looks_ahead() {
     check::<Bigram>(&BIGRAM);
     check::<MlpLm>(&MLP_LM);
     check::<RnnLm>(&RNN_LM);
+    check::<ConvLm>(&CONV_LM);
     check::<Gpt>(&GPT);
     check::<Llama>(&LLAMA_SMALL);
 }

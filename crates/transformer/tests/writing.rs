@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{SMALL_LLAMA, TINY, opinionated, opinionated_llama, opinionated_mlp, opinionated_rnn};
+use common::{SMALL_LLAMA, TINY, opinionated, opinionated_conv, opinionated_llama, opinionated_mlp, opinionated_rnn};
 use glassbox_nn::Context;
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, assert_close};
 use glassbox_train::Sampling;
-use glassbox_transformer::{GptSizes, LanguageModel, LlamaSizes, Memory, write_tokens};
+use glassbox_transformer::{Cell, GptSizes, LanguageModel, LlamaSizes, Memory, write_tokens};
 
 fn written<M: LanguageModel>(model: &M, memory: Memory, prompt: &[u32], sampling: &Sampling) -> Vec<u32> {
     let mut all = Vec::new();
@@ -46,9 +46,12 @@ fn with_and_without_a_cache_the_same_tokens_are_written() {
         varied += assert_alike(&opinionated(GptSizes { context, ..TINY }, context as u64));
         varied += assert_alike(&opinionated_llama(LlamaSizes { context, ..SMALL_LLAMA }, context as u64));
         varied += assert_alike(&opinionated_mlp(context));
-        varied += assert_alike(&opinionated_rnn(context));
+        for cell in [Cell::Tanh, Cell::Gru, Cell::Lstm] {
+            varied += assert_alike(&opinionated_rnn(context, cell));
+        }
+        varied += assert_alike(&opinionated_conv(context));
     }
-    assert!(varied > 120, "a model that always says the same would agree with anything: {varied}");
+    assert!(varied > 200, "a model that always says the same would agree with anything: {varied}");
 }
 
 /// Logits, and not only what is drawn from them.
@@ -70,7 +73,10 @@ fn reading_in_pieces_gives_the_logits_of_reading_at_once() {
     assert_pieces_are_the_whole(&opinionated(TINY, 3));
     assert_pieces_are_the_whole(&opinionated_llama(SMALL_LLAMA, 3));
     assert_pieces_are_the_whole(&opinionated_mlp(6));
-    assert_pieces_are_the_whole(&opinionated_rnn(6));
+    for cell in [Cell::Tanh, Cell::Gru, Cell::Lstm] {
+        assert_pieces_are_the_whole(&opinionated_rnn(6, cell));
+    }
+    assert_pieces_are_the_whole(&opinionated_conv(6));
 }
 
 #[test]

@@ -177,6 +177,7 @@ def make_block(o):
 
 # The module of each kind, from the case's options.
 MAKE = {
+    "rnn": recurrent(nn.RNN),
     "lstm": recurrent(nn.LSTM),
     "gru": recurrent(nn.GRU),
     "multi_head_attention": make_attention,
@@ -192,6 +193,7 @@ MAKE = {
 CALL = {
     "lstm": call_lstm,
     "gru": call_gru,
+    "rnn": call_gru,
     "multi_head_attention": call_attention,
     "transformer_encoder_layer": call_encoder,
     "transformer_decoder_layer": call_decoder,
@@ -224,7 +226,7 @@ def recurrent_layers():
         (2, 3, False, dict(both, layers=2, dropout=0.5), False),
         (2, 3, True, dict(plain, layers=2, bias=False, dropout=0.25), False),
     ]
-    for kind in ("lstm", "gru"):
+    for kind in ("lstm", "gru", "rnn"):
         for b, t, given, o, training in cases:
             state = (o["layers"] * (2 if o["bidirectional"] else 1), b, 5)
             states = [state] * (2 if kind == "lstm" else 1) if given else []

@@ -8,7 +8,7 @@ use glassbox_data::files::write_atomically;
 use glassbox_train::{Sampling, Writer};
 use std::io::{IsTerminal, stdout};
 
-/// Between texts, as nanoGPT has it.
+/// Between texts, as nanoGPT has it. Lines stand below each other without it.
 const RULE: &str = "---------------\n";
 
 /// Writes the texts that were asked for: to standard output as they come, or into a file.
@@ -36,7 +36,7 @@ pub fn write(writer: &dyn Writer, preset: &str, options: &Sample) -> Result<(), 
         (true, true) => print(&without_controls(piece)),
     };
     for i in 0..options.n.unwrap_or(1) as u64 {
-        if i > 0 {
+        if i > 0 && !writer.writes_lines() {
             say(RULE)?;
         }
         let sampling = sampling(options, i);

@@ -108,3 +108,28 @@ fn what_stands_before_a_suffix_is_written_after_a_prefix() {
     assert!(completed.starts_with("fn add(a: u32") && completed.ends_with("}\n"), "{completed:?}");
     assert!(completed.len() > "fn add(a: u32}\n".len(), "{completed:?}");
 }
+
+#[test]
+fn of_a_list_of_names_each_line_is_a_text_of_its_own() {
+    let place = Place::new();
+    place.write("names.txt", "emma\nolivia\nava\nmia\namelia\nevelyn\nharper\nluna\ncamila\ngianna\n".repeat(4));
+    let small = "--data names.txt --set documents=lines --set context=12 --set warmup=0";
+    run(
+        &place,
+        &format!(
+            "train rnn-lm --out run --steps 60 {small} --set cell=lstm --set width=8 --set hidden=32 --set lr=0.02"
+        ),
+    );
+    assert!(String::from_utf8(place.read("run/config.toml")).unwrap().contains("documents = \"lines\""));
+    let shown = String::from_utf8(place.read("run/samples/step-60.txt")).unwrap();
+    assert_eq!(shown.lines().count(), 20);
+
+    let names = stdout(&run(&place, "sample run -n 5 --seed 3"));
+    assert_eq!(names.lines().count(), 5, "{names:?}");
+    assert!(names.lines().all(|name| (1..=12).contains(&name.len())), "{names:?}");
+    let fifth = stdout(&run(&place, "sample run --seed 7"));
+    assert_eq!(names.lines().last(), fifth.lines().next());
+    assert_eq!(stdout(&run(&place, "sample run --greedy --prompt oliv")), "olivia\n");
+    let evaluation: Value = serde_json::from_str(&stdout(&run(&place, "eval run --json"))).unwrap();
+    assert!(evaluation["loss"].as_f64().is_some_and(|loss| loss < 2.0), "{evaluation}");
+}

@@ -1,4 +1,4 @@
-//! What LSTM and GRU have in common: their weights and how PyTorch names them, layers above each other, and the two
+//! What RNN, LSTM and GRU have in common: their weights and how PyTorch names them, layers above each other, and the two
 //! directions of time.
 
 use super::Dropout;
@@ -11,7 +11,7 @@ use glassbox_autograd::Var;
 use glassbox_tensor::counted;
 use glassbox_tensor::random::Key;
 
-/// What an [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru) is made with beside its sizes.
+/// What an [`Rnn`](crate::Rnn), [`Lstm`](crate::Lstm) or [`Gru`](crate::Gru) is made with beside its sizes.
 ///
 /// ```
 /// use glassbox_nn::{Lstm, Module, RecurrentOptions};
@@ -43,7 +43,7 @@ impl Default for RecurrentOptions {
     }
 }
 
-/// The weights of one direction of one layer, under PyTorch's names. G is the number of gates: 4 of an LSTM, 3 of a GRU;
+/// The weights of one direction of one layer, under PyTorch's names. G is the number of gates: 4 of an LSTM, 3 of a GRU, 1 of an RNN;
 /// C is how many numbers the layer reads at each step: the inputs, or the outputs of the layer below.
 ///
 /// ```
@@ -100,7 +100,7 @@ impl Module for RecurrentWeights {
     }
 }
 
-/// The layers of an LSTM or a GRU.
+/// The layers of an RNN, an LSTM or a GRU.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
     /// In PyTorch's order: l0, l0_reverse, l1, l1_reverse, …

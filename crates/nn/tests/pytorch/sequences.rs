@@ -3,7 +3,7 @@
 use crate::fixture::{Case, Fixture, hold_all, near, save_all};
 use glassbox_nn::{
     Activation, AttentionMasks, BlockSizes, Context, Gru, LearnedPositions, Lstm, LstmState, MultiHeadAttention,
-    MultiHeadAttentionOptions, RecurrentOptions, RotaryPositions, SinusoidalPositions, TimestepOptions,
+    MultiHeadAttentionOptions, RecurrentOptions, Rnn, RotaryPositions, SinusoidalPositions, TimestepOptions,
     TransformerBlock, TransformerDecoderLayer, TransformerEncoderLayer, TransformerOptions, timestep_embedding,
 };
 use glassbox_tensor::random::Key;
@@ -36,6 +36,13 @@ fn layer(fixture: &Fixture, case: &Case) -> Result<(), String> {
         }
         "gru" => {
             let layer = Gru::with(case.n("in"), case.n("hidden"), recurrent(case), key);
+            fixture.hold(case, layer, |layer, x| {
+                let (y, h) = layer.forward(&x[0], x.get(1), &context(case));
+                vec![y, h]
+            })
+        }
+        "rnn" => {
+            let layer = Rnn::with(case.n("in"), case.n("hidden"), recurrent(case), key);
             fixture.hold(case, layer, |layer, x| {
                 let (y, h) = layer.forward(&x[0], x.get(1), &context(case));
                 vec![y, h]

@@ -8,7 +8,9 @@ use glassbox_nn::{Module, Name, SlotMut};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 use glassbox_train::{Preset, Record, RunConfig, read_metrics};
-use glassbox_transformer::{Gelu, Gpt, GptSizes, Llama, LlamaSizes, MlpLm, MlpLmSizes, RnnLm, RnnLmSizes};
+use glassbox_transformer::{
+    Cell, ConvLm, ConvLmSizes, Gelu, Gpt, GptSizes, Llama, LlamaSizes, MlpLm, MlpLmSizes, RnnLm, RnnLmSizes,
+};
 use std::path::Path;
 
 /// Two layers of two heads, 8 wide, on 6 of 11 words, with biases.
@@ -36,8 +38,13 @@ pub fn opinionated_mlp(context: usize) -> MlpLm {
 }
 
 /// The same of a recurrent network.
-pub fn opinionated_rnn(context: usize) -> RnnLm {
-    with_opinions(RnnLm::new(RnnLmSizes { words: 11, context, width: 6, hidden: 12 }, Key::new(2)), 0.4, 2)
+pub fn opinionated_rnn(context: usize, cell: Cell) -> RnnLm {
+    with_opinions(RnnLm::new(RnnLmSizes { words: 11, context, width: 6, hidden: 12, cell }, Key::new(2)), 0.4, 2)
+}
+
+/// The same of three layers of convolutions.
+pub fn opinionated_conv(context: usize) -> ConvLm {
+    with_opinions(ConvLm::new(ConvLmSizes { words: 11, context, layers: 3, width: 8 }, Key::new(1)), 0.4, 1)
 }
 
 fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
@@ -76,6 +83,14 @@ pub const WORDS: &str = "To be, or not to be, that is the question.\n";
 /// A text that a model learns quickly.
 pub fn text() -> Text {
     Text::parse("a text", WORDS.repeat(60).as_bytes()).unwrap()
+}
+
+/// Ten names, and a line that is empty.
+pub const NAMES: &str = "emma\nolivia\nava\n\nmia\namelia\nevelyn\nharper\nluna\ncamila\ngianna\n";
+
+/// Those names, five times.
+pub fn names() -> Text {
+    Text::parse("names", NAMES.repeat(5).as_bytes()).unwrap()
 }
 
 /// A configuration of a small model, with its horizon fixed.
