@@ -202,7 +202,7 @@ fn a_spec_that_is_nothing_is_refused_with_what_would_be_something() {
     assert_eq!(error("fashion-mnits"), "there is no data set \"fashion-mnits\"; did you mean fashion-mnist?");
     assert_eq!(
         error("cifar10"),
-        "there is no data set \"cifar10\"; give the path of a folder or file, or one of fashion-mnist, fashion-mnist-full, digits, shakespeare"
+        "there is no data set \"cifar10\"; give the path of a folder or file, or one of fashion-mnist, fashion-mnist-full, digits, shakespeare, source"
     );
     assert_eq!(error("no/such/folder"), "no/such/folder: not a folder or file that is there; check the path");
     let dir = folder();
