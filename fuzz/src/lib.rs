@@ -11,12 +11,14 @@ pub mod gzip_bomb;
 pub mod gzip_idx;
 pub mod idx;
 pub mod jpeg;
+pub mod llama2c;
 pub mod npy;
 pub mod npz;
 pub mod png;
 pub mod run_json;
 pub mod safetensors;
 pub mod text;
+pub mod tokenizer_bin;
 pub mod tokenizer_json;
 pub mod vocab_merges;
 pub mod wav;
@@ -35,7 +37,7 @@ fn sentence(error: impl std::fmt::Display) {
 }
 
 /// Every target by the name of its file.
-pub const TARGETS: [(&str, Check); 16] = [
+pub const TARGETS: [(&str, Check); 18] = [
     ("config", config::check),
     ("csv", csv::check),
     ("emoji_json", emoji_json::check),
@@ -43,12 +45,14 @@ pub const TARGETS: [(&str, Check); 16] = [
     ("gzip_idx", gzip_idx::check),
     ("idx", idx::check),
     ("jpeg", jpeg::check),
+    ("llama2c", llama2c::check),
     ("npy", npy::check),
     ("npz", npz::check),
     ("png", png::check),
     ("run_json", run_json::check),
     ("safetensors", safetensors::check),
     ("text", text::check),
+    ("tokenizer_bin", tokenizer_bin::check),
     ("tokenizer_json", tokenizer_json::check),
     ("vocab_merges", vocab_merges::check),
     ("wav", wav::check),

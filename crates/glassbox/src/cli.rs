@@ -1,7 +1,8 @@
 //! What can be asked for: the commands and their flags. [`crate::parse`] reads them.
 
 use crate::values::{
-    checkpoints, isa, label, minutes, penalty, pictures, seed, share, steps, stop, temperature, threads, tokens,
+    beams, checkpoints, isa, label, length_penalty, minutes, penalty, pictures, seed, share, steps, stop, temperature,
+    threads, tokens,
 };
 use crate::words::{data_sets, presets, subjects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -35,6 +36,8 @@ pub enum Command {
     Train(Train),
     /// Draw pictures with a trained model, or write text with one that writes
     Sample(Sample),
+    /// Write text with a model that somebody else trained
+    Generate(Generate),
     /// Judge the last checkpoint of a run on data that it wasn't trained on
     Eval(Eval),
     /// Compare runs on one page, or write the report of one anew; or their metrics as CSV
@@ -134,49 +137,105 @@ pub struct Sample {
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seed, conflicts_with = "kind")]
     pub seed: Option<u64>,
     /// Another picture of the model instead of samples, such as reconstructions or interpolations
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["prompt", "tokens", "temperature", "top_k", "top_p", "min_p",
+          "repetition_penalty", "greedy", "stop", "beams", "length_penalty", "show_probabilities", "attention"])]
     pub kind: Option<String>,
-    /// Text: what to go on from; the text begins with it [default: the beginning of a line]
-    #[arg(long, value_name = "TEXT", conflicts_with = "kind", allow_hyphen_values = true)]
-    pub prompt: Option<String>,
     /// Text: write what stands between this and --suffix; of a model that has learned to, as gpt-code has
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["kind", "prompt"], allow_hyphen_values = true)]
     pub prefix: Option<String>,
     /// Text: what comes after what is written; --prefix comes before it
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["kind", "prompt"], allow_hyphen_values = true)]
     pub suffix: Option<String>,
-    /// Text: the most tokens to write [default: 500]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
-    pub tokens: Option<usize>,
-    /// Text: what logits are divided by; below 1 the likely becomes likelier [default: 1]
-    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = temperature, conflicts_with = "kind")]
-    pub temperature: Option<f32>,
-    /// Text: draw each token from so many, the likeliest
-    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = tokens, conflicts_with = "kind")]
-    pub top_k: Option<usize>,
-    /// Text: draw from the likeliest tokens whose probabilities add up to P
-    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share, conflicts_with = "kind")]
-    pub top_p: Option<f32>,
-    /// Text: draw from tokens whose probability is at least P times that of the likeliest
-    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share, conflicts_with = "kind")]
-    pub min_p: Option<f32>,
-    /// Text: make tokens that are in it already less likely; 1 changes nothing
-    #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = penalty, conflicts_with = "kind")]
-    pub repetition_penalty: Option<f32>,
-    /// Text: take the likeliest token every time
-    #[arg(long, conflicts_with_all = ["kind", "temperature", "top_k", "top_p", "min_p", "n", "seed"])]
-    pub greedy: bool,
-    /// Text: end before this is written; may be there several times
-    #[arg(long, value_name = "TEXT", conflicts_with = "kind", allow_hyphen_values = true, value_parser = stop)]
-    pub stop: Vec<String>,
+    #[command(flatten)]
+    pub texts: Texts,
     /// The file to write: .png for pictures, .txt for text [default: KIND.png, or samples-seed-S.png, in DIR/samples, and -2 is
     /// added if that exists, …; text is shown here]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Replace that file if it exists
-    #[arg(long, requires = "out")]
+    /// Replace that file, or the one of --attention, if it exists
+    #[arg(long)]
     pub force: bool,
     /// Threads to compute with; what is made doesn't depend on it [default: all processors]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// How a text is written: what `sample` and `generate` have in common.
+#[derive(Args)]
+pub struct Texts {
+    /// Text: what to go on from; the text begins with it [default: the beginning of a line, or of a text]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+    /// Text: the most tokens to write [default: 500]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = tokens)]
+    pub tokens: Option<usize>,
+    /// Text: what logits are divided by; below 1 the likely becomes likelier [default: 1]
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = temperature)]
+    pub temperature: Option<f32>,
+    /// Text: draw each token from so many, the likeliest
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = tokens)]
+    pub top_k: Option<usize>,
+    /// Text: draw from the likeliest tokens whose probabilities add up to P
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share)]
+    pub top_p: Option<f32>,
+    /// Text: draw from tokens whose probability is at least P times that of the likeliest
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = share)]
+    pub min_p: Option<f32>,
+    /// Text: make tokens that are in it already less likely; 1 changes nothing
+    #[arg(long, value_name = "R", allow_negative_numbers = true, value_parser = penalty)]
+    pub repetition_penalty: Option<f32>,
+    /// Text: take the likeliest token every time
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "min_p", "n", "seed"])]
+    pub greedy: bool,
+    /// Text: end before this is written; may be there several times
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = stop)]
+    pub stop: Vec<String>,
+    /// Text: follow so many beginnings side by side, and write the likeliest text that they lead to
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = beams,
+          conflicts_with_all = ["greedy", "temperature", "top_k", "top_p", "min_p", "n", "seed"])]
+    pub beams: Option<usize>,
+    /// Text: of beams, divide the log probability of a text by its length to this power; 0 changes nothing [default: 1]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = length_penalty, requires = "beams")]
+    pub length_penalty: Option<f32>,
+    /// Text: colour each token by its probability; where there are no colours, one line for each token
+    #[arg(long)]
+    pub show_probabilities: bool,
+    /// Text: write nothing, and draw which tokens of the prompt look at which, in every layer and head
+    #[arg(long, value_name = "FILE.svg", requires = "prompt", conflicts_with_all = ["n", "seed", "tokens", "temperature",
+          "top_k", "top_p", "min_p", "repetition_penalty", "greedy", "stop", "beams", "show_probabilities", "out"])]
+    pub attention: Option<PathBuf>,
+}
+
+/// `glassbox generate`
+#[derive(Args)]
+#[command(
+    after_help = "A folder has config.json (model_type gpt2 or llama), model.safetensors, and tokenizer.json, or vocab.json and\n\
+    merges.txt. A file is of llama2.c's first format, with its tokenizer beside it.\n\n\
+    For example:  glassbox generate stories260K.bin --greedy --tokens 256\n\
+    \x20             glassbox generate gpt2/ --prompt 'The meaning of life is' --top-k 40"
+)]
+pub struct Generate {
+    /// A model that somebody else trained: a folder as Hugging Face has it, or a .bin of llama2.c
+    #[arg(value_name = "DIR|FILE")]
+    pub model: PathBuf,
+    /// Its tokenizer, if it lies elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// How many texts [default: 1]
+    #[arg(short, value_name = "N", allow_negative_numbers = true, value_parser = pictures)]
+    pub n: Option<usize>,
+    /// What the random numbers follow from; text i is that of seed S + i [default: 0]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seed)]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub texts: Texts,
+    /// The file to write, a .txt [default: it is shown here]
+    #[arg(long, value_name = "FILE.txt")]
+    pub out: Option<PathBuf>,
+    /// Replace that file, or the one of --attention, if it exists
+    #[arg(long)]
+    pub force: bool,
+    /// Threads to compute with; what is written doesn't depend on it [default: all processors]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = threads)]
     pub threads: Option<usize>,
 }

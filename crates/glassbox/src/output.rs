@@ -18,13 +18,17 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes a text with the styles that clap gave it, where they are wanted.
 pub fn print_styled(text: &StyledStr) -> Result<(), Failure> {
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    print(&if colours(io::stdout().is_terminal(), variable) { text.ansi().to_string() } else { text.to_string() })
+    print(&if colours() { text.ansi().to_string() } else { text.to_string() })
+}
+
+/// Whether standard output is to have colours.
+pub fn colours() -> bool {
+    colours_of(io::stdout().is_terminal(), |name| std::env::var(name).unwrap_or_default())
 }
 
 /// Whether to write colours: on a terminal that knows them, and unless they are not wanted. `NO_COLOR` (<https://no-color.org>)
 /// comes before `CLICOLOR_FORCE` and `CLICOLOR` (<https://bixense.com/clicolors>).
-fn colours(terminal: bool, variable: impl Fn(&str) -> String) -> bool {
+fn colours_of(terminal: bool, variable: impl Fn(&str) -> String) -> bool {
     let is_on = |name: &str| !["", "0"].contains(&variable(name).as_str());
     match () {
         () if !variable("NO_COLOR").is_empty() => false,
@@ -68,7 +72,7 @@ mod tests {
                 let mut all = variables.split(' ').filter_map(|variable| variable.split_once('='));
                 all.find(|(key, _)| *key == name).map_or(String::new(), |(_, value)| value.to_string())
             };
-            assert_eq!(colours(terminal, set), expected, "{terminal} {variables}");
+            assert_eq!(colours_of(terminal, set), expected, "{terminal} {variables}");
         }
     }
 }

@@ -10,6 +10,8 @@ const MOST_THREADS: u64 = 1024;
 const MOST_PICTURES: u64 = 4096;
 /// More tokens than this are no longer read.
 const MOST_TOKENS: u64 = 1_000_000_000;
+/// More beams than this gain nothing, and each has keys and values of its own.
+const MOST_BEAMS: u64 = 256;
 /// More checkpoints than this are more than any run writes.
 const MOST_CHECKPOINTS: u64 = 1_000_000;
 
@@ -86,6 +88,16 @@ pub fn share(text: &str) -> Result<f32, String> {
 /// `--repetition-penalty`
 pub fn penalty(text: &str) -> Result<f32, String> {
     real(text, |r| (1e-3..=1e3).contains(&r), "a number from 0.001 to 1000, such as 1.2")
+}
+
+/// `--beams`
+pub fn beams(text: &str) -> Result<usize, String> {
+    whole(text, 1, MOST_BEAMS).map(|n| n as usize)
+}
+
+/// `--length-penalty`
+pub fn length_penalty(text: &str) -> Result<f32, String> {
+    real(text, |p| (-10.0..=10.0).contains(&p), "a number from -10 to 10, such as 0.6")
 }
 
 /// `--stop`

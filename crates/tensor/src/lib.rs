@@ -149,6 +149,7 @@ mod pool;
 mod print;
 pub mod random;
 mod reduce;
+pub mod relay;
 mod resample;
 mod rotary;
 mod rows;

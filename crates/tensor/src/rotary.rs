@@ -126,6 +126,24 @@ impl Rotary {
         angle(self.positions.as_slice()[row], pair, self.dim(), self.base)
     }
 
+    /// The cosines and sines of a row, one for each pair.
+    ///
+    /// ```
+    /// use glassbox_tensor::{Rotary, RotaryLayout};
+    /// let table = Rotary::new(3, 4, 10000.0, RotaryLayout::Halves);
+    /// let (cos, sin) = table.cos_sin(2);
+    /// assert_eq!((cos[0], sin[1]), (2f32.cos(), 0.02f32.sin()));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn cos_sin(&self, row: usize) -> (&[f32], &[f32]) {
+        let pairs = self.dim() / 2;
+        let [cos, sin] = [&self.cos, &self.sin]
+            .map(|all| &all.as_slice().expect("contiguous as it was made")[row * pairs..][..pairs]);
+        (cos, sin)
+    }
+
     /// D.
     pub fn dim(&self) -> usize {
         2 * self.cos.shape()[1]

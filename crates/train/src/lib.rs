@@ -65,4 +65,4 @@ pub use table::metrics_csv;
 pub use tensorboard::TensorBoard;
 pub use trained::Trained;
 pub use weights::{load_weights, save_weights};
-pub use writer::{Sampling, Writer, no_middle};
+pub use writer::{Piece, Sampling, Writer, no_middle};

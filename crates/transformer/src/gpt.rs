@@ -2,7 +2,9 @@
 //!
 //! Letters: B sequences, T tokens of each, V words, C numbers for a token, H heads of D = C/H numbers, L layers, P positions.
 
+use crate::attention_map::attention_weights;
 use crate::cache::{Cache, Layer};
+use crate::decoding;
 use crate::lora::{Lora, merge, product};
 use crate::model::LanguageModel;
 use glassbox_autograd::{AttentionOptions, Var, checkpoint};
@@ -90,12 +92,17 @@ pub struct CausalSelfAttention {
 }
 
 impl CausalSelfAttention {
-    /// (B, T, C) -> (B, T, C). With a layer of a cache, the rows of x come after those that are in it.
-    fn forward(&self, x: &Var, layer: Option<&mut Layer>) -> Var {
+    /// Queries, keys and values of all heads: (B, T, C) -> 3 × (B, H, T, D).
+    fn qkv(&self, x: &Var) -> [Var; 3] {
         let &[b, t, c] = x.shape() else { panic!("CausalSelfAttention: x {:?} is not (B, T, C)", x.shape()) };
         let qkv = product(&self.c_attn, self.c_attn_lora.as_ref(), x); // (B, T, C) -> (B, T, 3C)
         let heads = qkv.reshape([b, t, 3 * self.heads, c / self.heads]).permute(&[0, 2, 1, 3]).chunk(3, 1);
-        let [q, k, v] = &heads[..] else { unreachable!("three chunks") }; // (B, H, T, D) each
+        heads.try_into().expect("three chunks")
+    }
+
+    /// (B, T, C) -> (B, T, C). With a layer of a cache, the rows of x come after those that are in it.
+    fn forward(&self, x: &Var, layer: Option<&mut Layer>) -> Var {
+        let [q, k, v] = &self.qkv(x); // (B, H, T, D) each
         let causal = AttentionOptions { causal: true, ..Default::default() };
         let y = match layer {
             None => q.attention(k, v, causal), // -> (B, H, T, D)
@@ -104,7 +111,7 @@ impl CausalSelfAttention {
                 q.attention(&k, &v, causal)
             }
         };
-        product(&self.c_proj, self.c_proj_lora.as_ref(), &y.permute(&[0, 2, 1, 3]).reshape([b, t, c]))
+        product(&self.c_proj, self.c_proj_lora.as_ref(), &y.permute(&[0, 2, 1, 3]).reshape(x.shape()))
     }
 }
 
@@ -382,10 +389,25 @@ impl LanguageModel for Gpt {
     }
 
     fn read(&self, cache: &mut Cache, tokens: &[u32]) -> Tensor {
+        if let &[token] = tokens
+            && let Some(logits) = decoding::gpt(self, cache, token)
+        {
+            return logits;
+        }
         let x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]), cache.len());
         let x = self.trunk(&x, &Context::eval(), Some(cache));
         let last = x.narrow(1, tokens.len() - 1, 1).reshape([1, self.sizes.width]); // only its logits are wanted
         last.linear(&self.wte.weight.var(), None).value().reshape([self.sizes.words])
+    }
+
+    fn attention(&self, tokens: &[u32]) -> Vec<Tensor> {
+        let mut x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]), 0);
+        let of_block = |block: &Block| {
+            let [q, k, _] = block.attn.qkv(&block.ln_1.forward(&x));
+            x = block.forward(&x, &Context::eval(), None);
+            attention_weights(q.value(), k.value())
+        };
+        self.h.iter().map(of_block).collect()
     }
 
     fn bytes_per_token(&self) -> usize {

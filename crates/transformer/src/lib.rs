@@ -69,14 +69,22 @@
 //!
 //! Keys and values of past tokens don't change when a new one comes, so they are kept: the KV [`Cache`]. A token then costs one row
 //! through each matrix instead of a window. A test holds what is written with it to what is written without.
+//!
+//! ## Other people's weights
+//!
+//! [`Pretrained`] reads models as llama2.c and Hugging Face keep them; the same code writes with them.
 
 #![forbid(unsafe_code)]
 
+mod attention_map;
+mod author;
+mod beam;
 mod bigram;
 mod cache;
 mod conv_lm;
 mod corpus;
 mod counts;
+mod decoding;
 mod documents;
 mod explained;
 mod gpt;
@@ -88,6 +96,7 @@ mod mlp_lm;
 mod model;
 mod optimiser;
 mod presets;
+mod pretrained;
 mod recurrence;
 mod rnn_lm;
 mod sampling;
@@ -97,9 +106,11 @@ pub mod tokenizer;
 mod trainable;
 mod training;
 mod unfrozen;
+mod voice;
 mod windows;
 mod writing;
 
+pub use beam::beam_search;
 pub use bigram::Bigram;
 pub use cache::{Cache, Layer};
 pub use conv_lm::{ConvLm, ConvLmSizes, GatedLayer};
@@ -107,12 +118,13 @@ pub use corpus::Corpus;
 pub use counts::PairCounts;
 pub use documents::Documents;
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, LoraSizes, Mlp};
-pub use llama::{Llama, LlamaSizes};
+pub use llama::{Llama, LlamaOptions, LlamaSizes};
 pub use longer::{GPT_CODE, GPT_SHAKESPEARE};
 pub use lora::Lora;
 pub use mlp_lm::{MlpLm, MlpLmSizes};
 pub use model::{IGNORED, LanguageModel};
 pub use presets::{BIGRAM, CONV_LM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};
+pub use pretrained::{Pieces, Pretrained, PretrainedError, parse_llama2c};
 pub use recurrence::{Cell, Recurrence, State};
 pub use rnn_lm::{RnnLm, RnnLmSizes};
 pub use sampling::{choose, probabilities};

@@ -3,15 +3,17 @@
 //! Letters: B sequences, T tokens, V words, C numbers for a token, H heads of queries and Hkv of keys and values with D = C/H
 //! numbers each, F numbers between the products of the feed-forward part, L layers.
 
+use crate::attention_map::attention_weights;
 use crate::cache::{Cache, Layer};
+use crate::decoding;
 use crate::model::LanguageModel;
 use glassbox_autograd::{AttentionOptions, Var, checkpoint};
 use glassbox_nn::{
-    AttentionMasks, BlockSizes, Context, Embedding, Module, Name, RmsNorm, RotaryPositions, SlotMut, TransformerBlock,
-    init,
+    AttentionMasks, BlockSizes, Context, Embedding, Linear, Module, Name, RmsNorm, RotaryPositions, SlotMut,
+    TransformerBlock, init,
 };
 use glassbox_tensor::random::Key;
-use glassbox_tensor::{Ids, Tensor};
+use glassbox_tensor::{Ids, Rotary, RotaryLayout, Tensor};
 
 /// The standard deviation of all weights.
 const STD: f32 = 0.02;
@@ -43,7 +45,34 @@ pub struct LlamaSizes {
     pub feed_forward: usize,
 }
 
-/// The model. Its parameters are called as in Llama's files at Hugging Face; as in the small ones, the embedding is the head.
+/// In what models of Llama's kind differ besides their sizes, by the names of a `config.json`.
+///
+/// ```
+/// use glassbox_tensor::random::Key;
+/// use glassbox_transformer::{Llama, LlamaOptions, LlamaSizes};
+/// let sizes = LlamaSizes { words: 9, context: 8, layers: 1, heads: 2, kv_heads: 1, width: 8, feed_forward: 16 };
+/// let llama = Llama::with(sizes, LlamaOptions { tied: false, ..LlamaOptions::default() }, Key::new(0));
+/// assert!(llama.lm_head.is_some());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LlamaOptions {
+    /// The base of the angles: pair i of D numbers is turned by base^(−2i/D) for each position.
+    pub rope_theta: f32,
+    /// What normalisations add to the mean square.
+    pub rms_norm_eps: f32,
+    /// Whether the embedding is the head.
+    pub tied: bool,
+}
+
+/// Llama 2's, with the embedding as the head.
+impl Default for LlamaOptions {
+    fn default() -> Self {
+        Self { rope_theta: 10000.0, rms_norm_eps: 1e-5, tied: true }
+    }
+}
+
+/// The model. Its parameters are called as in Llama's files at Hugging Face; as in the small ones, the embedding is the head unless
+/// its options say otherwise.
 ///
 /// ```text
 /// x₀ = embed_tokens[ids]                                         (B, T) -> (B, T, C)
@@ -79,6 +108,8 @@ pub struct Llama {
     /// Before the head.
     #[module(name = "model.norm")]
     pub norm: RmsNorm,
+    /// The head (V, C), where it is not the embedding.
+    pub lm_head: Option<Linear>,
     #[module(skip)]
     rotary: RotaryPositions,
     #[module(skip)]
@@ -94,6 +125,16 @@ impl Llama {
     /// If the heads don't share the width, or the heads of keys those of queries, evenly; or if a head is no number of pairs.
     #[track_caller]
     pub fn new(sizes: LlamaSizes, key: Key) -> Self {
+        Self::with(sizes, LlamaOptions::default(), key)
+    }
+
+    /// As [`new`](Self::new), with options.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new), or if an option is no positive number.
+    #[track_caller]
+    pub fn with(sizes: LlamaSizes, options: LlamaOptions, key: Key) -> Self {
+        let LlamaOptions { rope_theta, rms_norm_eps, tied } = options;
         let LlamaSizes { words, context, layers, heads, kv_heads, width, feed_forward } = sizes;
         assert!(
             heads > 0 && width.is_multiple_of(heads),
@@ -103,11 +144,15 @@ impl Llama {
         let mut llama = Self {
             embed_tokens: Embedding::new(words, width, key),
             layers: (0..layers).map(|_| TransformerBlock::new(block, key)).collect(),
-            norm: RmsNorm::new([width]).with_eps(1e-5),
-            rotary: RotaryPositions::new(context, width / heads),
+            norm: RmsNorm::new([width]).with_eps(rms_norm_eps),
+            lm_head: (!tied).then(|| Linear::without_bias(width, words, key)),
+            rotary: RotaryPositions::with(Rotary::new(context, width / heads, rope_theta, RotaryLayout::Halves)),
             sizes,
             checkpointing: false,
         };
+        for block in &mut llama.layers {
+            (block.input_layernorm.eps, block.post_attention_layernorm.eps) = (rms_norm_eps, rms_norm_eps);
+        }
         let mut number = 0;
         llama.visit_mut(Name::root(), &mut |name, slot| {
             let SlotMut::Param(param) = slot else { return };
@@ -139,6 +184,11 @@ impl Llama {
         &self.sizes
     }
 
+    /// The angles of its positions.
+    pub(crate) fn rotary(&self) -> &RotaryPositions {
+        &self.rotary
+    }
+
     /// The rows that the blocks read: (B, T) -> (B, T, C).
     ///
     /// # Panics
@@ -164,21 +214,27 @@ impl Llama {
 
     /// (…, C) -> (…, V).
     fn head(&self, x: &Var) -> Var {
-        self.norm.forward(x).linear(&self.embed_tokens.weight.var(), None)
+        let weight = self.lm_head.as_ref().map_or(&self.embed_tokens.weight, |head| &head.weight);
+        self.norm.forward(x).linear(&weight.var(), None)
+    }
+
+    /// Queries, keys and values of rows that stand from position `offset` on: (1, T, C) -> (1, H, T, D) and 2 × (1, Hkv, T, D).
+    fn qkv(&self, block: &TransformerBlock, h: &Var, offset: usize) -> [Var; 3] {
+        let LlamaSizes { heads, kv_heads, width, .. } = self.sizes;
+        let (attn, t) = (&block.self_attn, h.shape()[1]);
+        let split = |x: Var, heads| x.reshape([1, t, heads, width / self.sizes.heads]).permute(&[0, 2, 1, 3]);
+        let q = self.rotary.forward(&split(attn.q_proj.forward(h), heads), offset);
+        let k = self.rotary.forward(&split(attn.k_proj.forward(h), kv_heads), offset);
+        [q, k, split(attn.v_proj.forward(h), kv_heads)]
     }
 
     /// A block's [`TransformerBlock::forward`] for rows that come after those in the cache: (1, T, C) -> (1, T, C).
     fn after(&self, block: &TransformerBlock, x: &Var, layer: &mut Layer) -> Var {
-        let LlamaSizes { heads, kv_heads, width, .. } = self.sizes;
-        let (t, offset) = (x.shape()[1], layer.len());
-        let split = |x: Var, heads| x.reshape([1, t, heads, width / self.sizes.heads]).permute(&[0, 2, 1, 3]);
-        let (attn, h) = (&block.self_attn, block.input_layernorm.forward(x));
-        let q = self.rotary.forward(&split(attn.q_proj.forward(&h), heads), offset); // (1, H, T, D)
-        let k = self.rotary.forward(&split(attn.k_proj.forward(&h), kv_heads), offset); // (1, Hkv, T, D)
-        let v = split(attn.v_proj.forward(&h), kv_heads); // (1, Hkv, T, D)
+        let attn = &block.self_attn;
+        let [q, k, v] = self.qkv(block, &block.input_layernorm.forward(x), layer.len());
         let [k, v] = layer.append(k.value(), v.value()).map(Var::constant); // (1, Hkv, S, D), S tokens until now
         let y = q.attention(&k, &v, AttentionOptions { causal: true, ..Default::default() }); // (1, H, T, D)
-        let x = x + &attn.o_proj.forward(&y.permute(&[0, 2, 1, 3]).reshape([1, t, width]));
+        let x = x + &attn.o_proj.forward(&y.permute(&[0, 2, 1, 3]).reshape(x.shape()));
         &x + &block.mlp.forward(&block.post_attention_layernorm.forward(&x))
     }
 }
@@ -200,11 +256,26 @@ impl LanguageModel for Llama {
     }
 
     fn read(&self, cache: &mut Cache, tokens: &[u32]) -> Tensor {
+        if let &[token] = tokens
+            && let Some(logits) = decoding::llama(self, cache, token)
+        {
+            return logits;
+        }
         let x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]));
         let layers = self.layers.iter().zip(cache.layers());
         let x = layers.fold(x, |x, (block, layer)| self.after(block, &x, layer));
         let last = x.narrow(1, tokens.len() - 1, 1).reshape([1, self.sizes.width]); // only its logits are wanted
         self.head(&last).value().reshape([self.sizes.words])
+    }
+
+    fn attention(&self, tokens: &[u32]) -> Vec<Tensor> {
+        let mut x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]));
+        let of_block = |block: &TransformerBlock| {
+            let [q, k, _] = self.qkv(block, &block.input_layernorm.forward(&x), 0);
+            x = block.forward(&x, &self.rotary, AttentionMasks::CAUSAL);
+            attention_weights(q.value(), k.value())
+        };
+        self.layers.iter().map(of_block).collect()
     }
 
     fn bytes_per_token(&self) -> usize {

@@ -10,7 +10,7 @@ pub const IGNORED: u32 = u32::MAX;
 /// A model of p(token | the tokens before it). What differs is how the past is looked at; the loss, training and writing follow.
 pub trait LanguageModel: Module + Clone {
     /// What it keeps of the tokens that it has read, so that the next costs no more than itself.
-    type State;
+    type State: Clone;
 
     /// The most tokens that it looks at, the one that is read last among them.
     fn context(&self) -> usize;
@@ -26,6 +26,16 @@ pub trait LanguageModel: Module + Clone {
     /// # Panics
     /// If there is none, or if there would be more in the state than the context.
     fn read(&self, state: &mut Self::State, tokens: &[u32]) -> Tensor;
+
+    /// How much each token looks at each, (H, T, T) in each layer: the weights of attention, a row for the one that looks. Nothing if
+    /// the model has no attention.
+    ///
+    /// # Panics
+    /// If there are more tokens than the context, or one that is no word.
+    fn attention(&self, tokens: &[u32]) -> Vec<Tensor> {
+        let _ = tokens;
+        Vec::new()
+    }
 
     /// How many bytes of state a token takes.
     fn bytes_per_token(&self) -> usize;

@@ -17,13 +17,7 @@ use glassbox_train::Sampling;
 /// # Panics
 /// If there are no logits.
 pub fn probabilities(logits: &[f32], seen: &[bool], sampling: &Sampling) -> Vec<f64> {
-    let penalty = f64::from(sampling.repetition_penalty);
-    let penalised = |(&x, &seen): (&f32, &bool)| match f64::from(x) {
-        x if !seen => x,
-        x if x > 0.0 => x / penalty,
-        x => x * penalty,
-    };
-    let logits: Vec<f64> = logits.iter().zip(seen).map(penalised).collect();
+    let logits = penalised(logits, seen, sampling.repetition_penalty);
     let top = likeliest(&logits);
     if sampling.temperature == 0.0 {
         return (0..logits.len()).map(|i| f64::from(u8::from(i == top))).collect();
@@ -38,6 +32,17 @@ pub fn probabilities(logits: &[f32], seen: &[bool], sampling: &Sampling) -> Vec<
     p.iter_mut().filter(|p| **p < least).for_each(|p| *p = 0.0);
     normalize(&mut p);
     p
+}
+
+/// The logits with those of tokens that are in the text already made less likely.
+pub(crate) fn penalised(logits: &[f32], seen: &[bool], penalty: f32) -> Vec<f64> {
+    let penalty = f64::from(penalty);
+    let penalised = |(&x, &seen): (&f32, &bool)| match f64::from(x) {
+        x if !seen => x,
+        x if x > 0.0 => x / penalty,
+        x => x * penalty,
+    };
+    logits.iter().zip(seen).map(penalised).collect()
 }
 
 /// The token of the largest logit, the first of them if there are several.

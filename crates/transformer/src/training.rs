@@ -1,5 +1,6 @@
 //! Training a language model: one step, and the promises of [`Experiment`] around it.
 
+use crate::author::{Author, Spelling, Tokens};
 use crate::corpus::{Corpus, Part, encode, refused};
 use crate::documents::Documents;
 use crate::explained::remarks;
@@ -10,14 +11,14 @@ use crate::start::Start;
 use crate::tokenizer::Tokenizer;
 use crate::unfrozen::Unfrozen;
 use crate::windows::Windows;
-use crate::writing::{Memory, Voice, write_tokens};
 use glassbox_autograd::{Gradients, Var};
 use glassbox_data::text::Text;
 use glassbox_nn::Context;
 use glassbox_nn::optim::{Schedule, clip_grad_norm};
 use glassbox_tensor::random::Key;
 use glassbox_train::{
-    Experiment, Metrics, Parameter, RunConfig, Sampling, StepOutcome, TrainError, Writer, no_middle, parameters_of,
+    Experiment, Metrics, Parameter, Piece, RunConfig, Sampling, StepOutcome, TrainError, Writer, no_middle,
+    parameters_of,
 };
 use std::path::Path;
 
@@ -186,23 +187,6 @@ impl<M: LanguageModel> Training<M> {
         }
         (sum / tokens as f64, tokens, bytes)
     }
-
-    /// Goes on after these tokens, until `end` comes if there is one.
-    fn say(&self, tokens: &[u32], end: Option<u32>, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) {
-        let mut voice = Voice::new(self.text.tokenizer(), &sampling.stop);
-        let mut silent = false;
-        write_tokens(&self.model.frozen(), Memory::Kept, tokens, sampling, &mut |token| {
-            if Some(token) == end {
-                return false;
-            }
-            let (piece, ended) = voice.push(token);
-            silent = ended || !piece.is_empty() && !out(&piece);
-            !silent
-        });
-        if !silent {
-            out(&voice.finish());
-        }
-    }
 }
 
 /// Refuses prompts that fill a window, so that nothing could be said in it.
@@ -305,20 +289,19 @@ impl<M: LanguageModel> Experiment for Training<M> {
 }
 
 impl<M: LanguageModel> Writer for Training<M> {
-    fn write(&self, prompt: &str, sampling: &Sampling, out: &mut dyn FnMut(&str) -> bool) -> Result<(), TrainError> {
-        let tokenizer = self.text.tokenizer();
-        let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
-        let mut tokens = encode(tokenizer, prompt)?;
-        if let Some(lines) = &self.lines {
-            self.say(&lines.beginning(&tokens), Some(lines.end()), sampling, out);
-            return Ok(());
-        }
-        if tokens.is_empty() {
-            // As if a document had just ended, or a line; of a text of one line, as if it began anew.
-            let line = || encode(tokenizer, "\n").unwrap_or_else(|_| self.text.train()[..1].to_vec());
-            tokens = end.map_or_else(line, |end| vec![end]);
-        }
-        self.say(&tokens, end, sampling, out);
+    fn write_pieces(
+        &self,
+        prompt: &str,
+        sampling: &Sampling,
+        out: &mut dyn FnMut(&Piece<'_>) -> bool,
+    ) -> Result<(), TrainError> {
+        let model = &self.model.frozen();
+        let Some(lines) = &self.lines else {
+            return Author { model, spelling: &self.spelling() }.write(prompt, sampling, out);
+        };
+        let tokens = encode(self.text.tokenizer(), prompt)?;
+        let spelling = Spelling { ends: vec![lines.end()], ..self.spelling() };
+        Author { model, spelling: &spelling }.go_on(&lines.beginning(&tokens), false, sampling, out);
         Ok(())
     }
 
@@ -326,19 +309,38 @@ impl<M: LanguageModel> Writer for Training<M> {
         self.lines.is_some()
     }
 
-    fn fill(
+    fn fill_pieces(
         &self,
         around: [&str; 2],
         sampling: &Sampling,
-        out: &mut dyn FnMut(&str) -> bool,
+        out: &mut dyn FnMut(&Piece<'_>) -> bool,
     ) -> Result<(), TrainError> {
         let middle = self.middle.ok_or_else(no_middle)?;
         let context = self.model.context();
         let asked = middle.asked(self.text.tokenizer(), around, context * 3 / 4)?;
         // All in one window: once it moves, the model no longer knows what it was asked.
         let tokens = sampling.tokens.min(context.saturating_sub(asked.len()).max(1));
-        self.say(&asked, Some(middle.end()), &Sampling { tokens, ..sampling.clone() }, out);
+        let spelling = Spelling { ends: vec![middle.end()], ..self.spelling() };
+        let author = Author { model: &self.model.frozen(), spelling: &spelling };
+        author.go_on(&asked, false, &Sampling { tokens, ..sampling.clone() }, out);
         Ok(())
+    }
+
+    fn attention(&self, prompt: &str) -> Result<Option<String>, TrainError> {
+        Author { model: &self.model.frozen(), spelling: &self.spelling() }.attention(prompt)
+    }
+}
+
+impl<M: LanguageModel> Training<M> {
+    /// Between text and tokens. Without a prompt, a text begins as if a document had just ended, or a line; of a text of one line, as if
+    /// it began anew.
+    fn spelling(&self) -> Spelling {
+        let tokenizer = self.text.tokenizer();
+        let end = if self.text.in_documents() { tokenizer.end_of_text() } else { None };
+        let line = || encode(tokenizer, "\n").unwrap_or_else(|_| self.text.train()[..1].to_vec());
+        let alone = end.map_or_else(line, |end| vec![end]);
+        let tokens = Tokens::Tokenizer(tokenizer.clone());
+        Spelling { tokens, before: Vec::new(), alone, ends: end.into_iter().collect() }
     }
 }
 

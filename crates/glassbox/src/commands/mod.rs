@@ -9,9 +9,11 @@ mod eval;
 mod explain;
 mod explain_numbers;
 mod explain_preset;
+mod generate;
 mod judge;
 mod list;
 mod man;
+mod probabilities;
 mod report;
 mod repro;
 mod repro_page;
@@ -43,6 +45,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::List(options) => list::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Sample(options) => sample::run(&options),
+        Command::Generate(options) => generate::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Report(options) => report::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -1,6 +1,7 @@
 //! `glassbox sample`: a picture or a text from a trained model.
 
-use super::{open_run, sample_text};
+use super::open_run;
+use super::sample_text::{self, Job};
 use crate::cli::Sample;
 use crate::failure::Failure;
 use crate::out_file::{PICTURE, cannot_write, check, next_free};
@@ -13,10 +14,17 @@ const SAMPLES: usize = 64;
 
 /// Runs `glassbox sample`.
 pub fn run(options: &Sample) -> Result<(), Failure> {
+    Job::from(options).check_force()?;
     super::start_threads(options.threads)?;
     let run = open_run(&options.run)?;
     if let Some(writer) = run.experiment.writer() {
-        return sample_text::write(writer, run.config.preset().name, options);
+        let name = run.config.preset().name;
+        if let Some(kind) = &options.kind {
+            return Err(Failure::mistake(format!(
+                "--kind {kind} is for models that make pictures, and {name} writes text; leave it out"
+            )));
+        }
+        return sample_text::write(writer, name, &Job::from(options));
     }
     sample_text::refuse(run.config.preset().name, options)?;
     if let Some(out) = &options.out {
@@ -40,4 +48,13 @@ pub fn run(options: &Sample) -> Result<(), Failure> {
     let out = options.out.clone().unwrap_or_else(|| next_free(&run.dir.picture_path(&name)));
     write_png(&out, &image).map_err(|error| cannot_write("--out", &error))?;
     print(&format!("{}\n", out.display()))
+}
+
+impl<'a> From<&'a Sample> for Job<'a> {
+    fn from(options: &'a Sample) -> Job<'a> {
+        let Sample { n, seed, texts, prefix, suffix, out, force, .. } = options;
+        let prefix = prefix.as_deref();
+        let suffix = suffix.as_deref().or(prefix.map(|_| ""));
+        Job { n: *n, seed: *seed, texts, prefix, suffix, out: out.as_deref(), force: *force }
+    }
 }

@@ -180,7 +180,9 @@ fn the_embedded_data_are_what_was_published() {
 #[test]
 fn help_names_every_command() {
     let help = printed(&Place::new(), "--help");
-    for command in ["list", "train", "sample", "eval", "explain", "bench", "data", "repro", "completions", "man"] {
+    for command in
+        ["list", "train", "sample", "generate", "eval", "explain", "bench", "data", "repro", "completions", "man"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
 }

@@ -19,3 +19,4 @@ mod streams;
 mod text;
 mod two_processes;
 mod watching;
+mod written;

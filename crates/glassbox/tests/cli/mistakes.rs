@@ -13,11 +13,12 @@
 //!
 //! After a change of sentences, `GLASSBOX_BLESS=1 cargo test -p glassbox mistake` writes them anew, to be read aloud.
 
-use crate::place::Place;
+use crate::place::{Place, copy};
 use glassbox_tensor::simd::Isa;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/mistakes.txt");
@@ -147,6 +148,10 @@ fn set_up(place: &Place, given: &str) {
         _ if given == A_SLOW_BUILD => {}
         ("a", "run") => place.copy_run("run"),
         ("a", "writer") => place.copy_text_run("run"),
+        ("theirs", name) => {
+            fs::create_dir_all(place.path(name)).unwrap();
+            copy(&theirs(rest), &place.path(name));
+        }
         ("a", "comparison") => ["ae", "vae-mlp"].iter().for_each(|part| place.copy_run(&format!("both/{part}"))),
         ("data", "") => {
             idx(place, "data/train-images-idx3-ubyte", "3 28 28");
@@ -173,6 +178,11 @@ fn set_up(place: &Place, given: &str) {
         }
         _ => panic!("{given:?} is nothing that the tests can set up"),
     }
+}
+
+/// A tiny random model as Hugging Face's library saved it.
+fn theirs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../transformer/tests/data/hugging_face").join(name)
 }
 
 /// An IDX file of bytes with these dimensions: all 0, as many as that is, or as `with` says.

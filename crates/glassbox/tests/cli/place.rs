@@ -115,7 +115,7 @@ fn walk(folder: &Path, see: &mut impl FnMut(&Path)) {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     walk(from, &mut |path| {
         let target = to.join(path.strip_prefix(from).expect("it lies below"));
         match path.is_dir() {

@@ -181,6 +181,16 @@ impl RotaryPositions {
         Self { table }
     }
 
+    /// The angles.
+    ///
+    /// ```
+    /// # use glassbox_nn::RotaryPositions;
+    /// assert_eq!(RotaryPositions::new(16, 8).table().positions(), 16);
+    /// ```
+    pub fn table(&self) -> &Rotary {
+        &self.table
+    }
+
     /// Rows (…, T, D) turned by the angles of the positions `offset`, `offset` + 1, …
     ///
     /// ```

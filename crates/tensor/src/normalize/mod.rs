@@ -8,6 +8,7 @@ mod channels;
 mod rows;
 
 pub use channels::ChannelNorm;
+pub(crate) use rows::NormalizedRow;
 pub use rows::RowNorm;
 
 use crate::simd::{Lanes, Simd, SumLanes, UpdateLanes};

@@ -257,6 +257,30 @@ impl Kernel for ForwardRows<'_> {
     }
 }
 
+/// One row with a parameter for each element: what a relay does.
+pub(crate) struct NormalizedRow<'a> {
+    pub x: &'a [f32],
+    pub w: Option<&'a [f32]>,
+    pub b: Option<&'a [f32]>,
+    pub y: &'a mut [f32],
+    /// Whether the mean is taken away.
+    pub centered: bool,
+    pub eps: f32,
+}
+
+impl Kernel for NormalizedRow<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let NormalizedRow { x, w, b, y, centered, eps } = self;
+        let norm = RowNorm { rows: 1, groups: 1, channels: x.len(), inner: 1, centered, eps };
+        let mut of_row = [0.0; 2];
+        let [mean, rstd] = of_row.each_mut().map(std::slice::from_mut);
+        let parameters = Parameters::Elements(w, b);
+        ForwardRows { norm, data: x, parameters, first: 0, out: [y, mean, rstd] }.run(s);
+    }
+}
+
 /// What backward reads.
 #[derive(Clone, Copy)]
 struct Given<'a> {
