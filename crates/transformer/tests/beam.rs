@@ -6,7 +6,7 @@ use common::{TINY, opinionated, opinionated_llama, opinionated_mlp, opinionated_
 use glassbox_nn::Context;
 use glassbox_tensor::Ids;
 use glassbox_train::Sampling;
-use glassbox_transformer::{Gpt, GptSizes, LanguageModel, LlamaSizes, Memory, beam_search, write_tokens};
+use glassbox_transformer::{Cell, Gpt, GptSizes, LanguageModel, LlamaSizes, Memory, beam_search, write_tokens};
 use serde_json::Value;
 use std::path::Path;
 
@@ -98,7 +98,7 @@ fn one_beam_is_the_greedy_choice_of_every_model_also_beyond_its_window() {
     assert_greedy(&opinionated(TINY, 1));
     assert_greedy(&opinionated_llama(LlamaSizes { context: 7, ..common::SMALL_LLAMA }, 1));
     assert_greedy(&opinionated_mlp(6));
-    assert_greedy(&opinionated_rnn(6));
+    assert_greedy(&opinionated_rnn(6, Cell::Gru));
 }
 
 #[test]

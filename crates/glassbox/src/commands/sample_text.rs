@@ -43,7 +43,7 @@ impl Job<'_> {
     /// How text number `i` is written.
     fn sampling(&self, i: u64) -> Sampling {
         let texts = self.texts;
-        let usual = if texts.greedy { Sampling::greedy() } else { Sampling::default() };
+        let usual = if texts.greedy || texts.beams.is_some() { Sampling::greedy() } else { Sampling::default() };
         Sampling {
             tokens: texts.tokens.unwrap_or(usual.tokens),
             seed: self.seed.unwrap_or(usual.seed).wrapping_add(i),
