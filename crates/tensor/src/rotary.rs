@@ -132,7 +132,7 @@ impl Rotary {
     /// use glassbox_tensor::{Rotary, RotaryLayout};
     /// let table = Rotary::new(3, 4, 10000.0, RotaryLayout::Halves);
     /// let (cos, sin) = table.cos_sin(2);
-    /// assert_eq!((cos[0], sin[1]), (2f32.cos(), 0.02f32.sin()));
+    /// assert_eq!((cos[0], sin[1]), (2f64.cos() as f32, 0.02f64.sin() as f32));
     /// ```
     ///
     /// # Panics
