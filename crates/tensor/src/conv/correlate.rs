@@ -9,7 +9,7 @@ use super::copy::Layout;
 use super::cut::{Cut, Lanes, View, channel_lanes};
 use super::window::Phase;
 use crate::gemm::{
-    MatRef, Panels, SharedMut, TileShape, in_phases, k_blocks, pack_panel, serial_threshold, with_scratch,
+    MatRef, Panels, Scratch, SharedMut, TileShape, in_phases, k_blocks, pack_panel, serial_threshold, with_scratch,
 };
 use crate::list::List;
 use crate::simd::{Isa, Kernel, Simd};
@@ -17,6 +17,10 @@ use std::ops::Range;
 
 /// Floats of weights to pack in a task at least.
 const PACK_TASK: usize = 1 << 15;
+/// Floats of weights that every thread packs for itself at most, as a product does with a small B: 512 KiB.
+const OWN_WEIGHTS: usize = 128 << 10;
+/// Outputs of a channel for each thread from which that pays.
+const OWN_PIXELS: usize = 256;
 
 /// The weights as A: element (m, (c, i, j)) of group g is `data[g·group + m·row + c·channel + i·width + j]`.
 #[derive(Clone, Copy, Debug)]
@@ -91,40 +95,63 @@ impl Kernel for Run<'_> {
             Lanes::Pixels => (Panels::balanced(problem.rows, shape.mr), problem.rows),
             Lanes::Channels => (Panels::fixed(problem.rows, shape.nr), channel_lanes(problem.rows, shape)),
         };
-        let (views, packed) = View::all(problem, height);
-        with_scratch(packed, |packed| {
+        let (views, len) = View::all(problem, height);
+        let cut = &Cut::new(problem, &views, parallel);
+        let pixels = problem.images * problem.out[0] * problem.out[1];
+        let own = parallel && len <= OWN_WEIGHTS && pixels / rayon::current_num_threads() >= OWN_PIXELS;
+        with_scratch(if own { 0 } else { len }, |packed| {
             let packed = SharedMut(packed.as_mut_ptr());
-            let cut = Cut::new(problem, &views, parallel);
-            let job = Job { s, shape, problem, views, lanes, panels, height, cut, packed, y };
-            let (packs, tasks) = (job.packs(), job.cut.tasks());
+            let job = Job { s, shape, problem, views: &views, lanes, panels, height, cut, packed, y };
+            let (packs, tasks) = (if own { 0 } else { job.packs() }, cut.tasks());
             if !parallel {
                 (0..packs).for_each(|t| job.pack(t));
                 (0..tasks).for_each(|t| job.task(t));
                 return;
             }
-            let run = |&phase: &usize, t: usize| if phase == 0 { job.pack(t) } else { job.task(t) };
-            in_phases(2, |phase| phase, |&phase| if phase == 0 { packs } else { tasks }, run);
+            let worker = || OwnWeights { panels: Scratch::new(if own { len } else { 0 }), packed: false };
+            let run = |worker: &mut OwnWeights, &phase: &usize, t: usize| match (phase, own) {
+                (0, _) => job.pack(t),
+                (_, false) => job.task(t),
+                (_, true) => job.with(worker).task(t),
+            };
+            in_phases(2, |phase| phase, |&phase| if phase == 0 { packs } else { tasks }, worker, run);
         });
     }
 }
 
+/// The weights as a thread has packed them for itself.
+struct OwnWeights {
+    panels: Scratch,
+    packed: bool,
+}
+
 /// Everything that the tasks share.
+#[derive(Clone, Copy)]
 pub(super) struct Job<'a, S> {
     pub s: S,
     pub shape: TileShape,
     pub problem: &'a Correlation<'a>,
-    pub views: Vec<View<'a>>,
+    pub views: &'a [View<'a>],
     pub lanes: Lanes,
     /// Of the weights' rows.
     pub panels: Panels,
     /// Rows of all panels in a group, with what fills up the last one.
     pub height: usize,
-    pub cut: Cut,
+    pub cut: &'a Cut,
     pub packed: SharedMut,
     pub y: SharedMut,
 }
 
 impl<S: Simd> Job<'_, S> {
+    /// The same with weights that this thread packs unless it has already.
+    fn with(&self, own: &mut OwnWeights) -> Self {
+        let job = Job { packed: SharedMut(own.panels.as_mut_ptr()), ..*self };
+        if !std::mem::replace(&mut own.packed, true) {
+            (0..job.packs()).for_each(|t| job.pack(t));
+        }
+        job
+    }
+
     /// Where panel `p` of A lies, for a block of k.
     pub fn place(&self, view: &View<'_>, group: usize, block: &Range<usize>, p: usize) -> usize {
         let rows = self.height;
@@ -153,8 +180,8 @@ impl<S: Simd> Job<'_, S> {
             let rows = self.panels.range(p);
             for block in k_blocks(view.k).filter(|block| !block.is_empty()) {
                 let len = self.width(rows.len()) * block.len();
-                // SAFETY: the buffer has room for all weights; panels don't overlap, and each is packed by one task before
-                // anybody reads.
+                // SAFETY: the buffer has room for all weights; panels don't overlap, and each is packed by one task, or by the
+                // thread that the buffer belongs to, before anybody reads.
                 let out = unsafe { self.packed.slice(self.place(view, group, &block, p), len) };
                 self.pack_block(view, group, &block, rows.clone(), out);
             }

@@ -77,7 +77,7 @@ pub(crate) use pack::pack_panel;
 pub(crate) use parallel::serial_threshold;
 pub(crate) use part::SharedMut;
 pub(crate) use row::{columns_at_once, row_times};
-pub(crate) use scratch::with_scratch;
+pub(crate) use scratch::{Scratch, with_scratch};
 pub(crate) use tile::{LINE, Source, Through, Tile, prefetch, tile_fn};
 
 /// What follows the product, applied while a tile of C is hot: `C = activation([C +] A·B [+ bias])`.

@@ -2,7 +2,7 @@
 
 use super::blocking::{KC, Panels, TileShape, floats_in_l3, rows_in_l2};
 use super::meeting::in_phases;
-use super::part::{APanels, BPanels, Part, SharedMut};
+use super::part::{APanels, BPanels, OwnB, Part, SharedMut};
 use super::row::{along_lanes, columns_at_once, row_times, row_times_in_blocks};
 use super::scratch::with_scratch;
 use super::simd::Finish;
@@ -23,6 +23,10 @@ const IN_PLACE_B: usize = 640 << 10;
 const FEW_COLS: usize = 64;
 /// Rows from which there are enough tasks when each of them has all columns: nine panels of AVX-512.
 const OWN_ROWS: usize = 120;
+/// Floats of B that every thread packs for itself at most, beside its rows of A in the second-level cache: 512 KiB.
+const OWN_B: usize = 128 << 10;
+/// Rows for each thread from which packing all of B takes no more than a twelfth of its time.
+const OWN_B_ROWS: usize = 128;
 /// Floats of A that lie in the nearest caches wherever they are: 64 KiB.
 const SMALL_A: usize = 1 << 14;
 /// Blocks of k that are packed at once at most.
@@ -31,12 +35,13 @@ const BLOCKS_AT_ONCE: usize = 4;
 /// `C = A·B` with the vectors of `isa` on the current rayon pool, then the epilogue. The one to call.
 ///
 /// What differs from [`simd`](super::simd):
-/// 1. C is cut into rectangles of about `TASK_ROWS` × `TASK_COLS`; threads take one after the other, so a thread that
-///    is held up takes fewer. Each rectangle is one thread's for all of k: no sum is ever split between threads, and the
+/// 1. C is cut into rectangles of about `TASK_ROWS` × `TASK_COLS`; threads take one after the other, each from a share of its own
+///    at first, so a thread that is held up does fewer. Each rectangle is one thread's for all of k: no sum is ever split between threads, and the
 ///    bits do not depend on their number.
 /// 2. B is packed first, by all threads, as deep as fits the third-level cache. The threads meet once for a product,
 ///    and stay awake between its phases (`meeting.rs`). From `OWN_ROWS` rows on each task has all columns and packs its rows of
 ///    A itself: what another core has packed would come from its cache. A of fewer rows is packed with B.
+///    For the same reason each thread packs a small B for itself where it has many rows to use it for.
 /// 3. Row-major B that is small is read where it lies. With at most `FEW_ROWS` rows a panel of B would be used by one task
 ///    only: row-major B is then read in place at any size, and otherwise the task packs the panel itself and uses it while it is
 ///    in the nearest cache. A small A is read in place too when C has at most `FEW_COLS` columns: that makes 32 squares half
@@ -129,13 +134,20 @@ impl Product<'_> {
             true if m <= FEW_ROWS => BPanels::InPlace,
             true if m <= IN_PLACE_ROWS && n <= IN_PLACE_COLS && k * n <= IN_PLACE_B => BPanels::InPlace,
             false if m <= FEW_ROWS => BPanels::Own,
+            _ if parallel
+                && m / rayon::current_num_threads() >= OWN_B_ROWS
+                && n.next_multiple_of(shape.nr) * k <= OWN_B =>
+            {
+                BPanels::OfThread
+            }
             _ => BPanels::Shared,
         };
         // Some whole blocks of k, then as many rows and columns as the share of the third-level cache holds at that depth.
         let deep = k.clamp(1, BLOCKS_AT_ONCE * super::block_depth(k).max(1));
         let mc = (floats_in_l3() / deep).max(FEW_ROWS).min(m);
         let nc = (floats_in_l3() / deep).next_multiple_of(shape.nr).min(n.next_multiple_of(shape.nr));
-        let b_len = if b_panels == BPanels::Shared { nc * deep } else { 0 };
+        let len_of_b = |panels: BPanels| if b_panels == panels { nc * deep } else { 0 };
+        let (b_len, own_b_len) = (len_of_b(BPanels::Shared), len_of_b(BPanels::OfThread));
         let a_from = match (a_in_place, m >= OWN_ROWS) {
             (true, _) => APanels::InPlace,
             (_, true) => APanels::Own,
@@ -171,7 +183,7 @@ impl Product<'_> {
                             let part = part(j0, k0, i0);
                             (0..part.packs()).for_each(|t| part.pack(t));
                             let tasks = (part.rows.total.div_ceil(rows_in_l2()), 1);
-                            (0..tasks.0).for_each(|t| part.task(t, tasks));
+                            (0..tasks.0).for_each(|t| part.task(&mut OwnB::new(0), t, tasks));
                         }
                     }
                 }
@@ -190,9 +202,10 @@ impl Product<'_> {
                 phases,
                 phase,
                 |(part, tiles)| tiles.map_or_else(|| part.packs(), |(down, across)| down * across),
-                |(part, tiles), t| match tiles {
+                || OwnB::new(own_b_len),
+                |own_b, (part, tiles), t| match tiles {
                     None => part.pack(t),
-                    Some(tasks) => part.task(t, *tasks),
+                    Some(tasks) => part.task(own_b, t, *tasks),
                 },
             );
         });

@@ -4,7 +4,7 @@ use super::Epilogue;
 use super::MatRef;
 use super::blocking::{Panels, TileShape, k_blocks};
 use super::pack::pack_panel;
-use super::scratch::with_scratch;
+use super::scratch::{Scratch, with_scratch};
 use super::simd::Finish;
 use super::tile::{Source, Tile, tile_fn};
 use crate::simd::Simd;
@@ -42,6 +42,23 @@ pub(super) enum BPanels {
     InPlace,
     /// In a buffer of its own, packed panel by panel.
     Own,
+    /// In a buffer of its thread, which packs all of them when it comes to its first task: what another core packs comes
+    /// dearer than packing.
+    OfThread,
+}
+
+/// B as a thread has packed it for itself.
+pub(super) struct OwnB {
+    panels: Scratch,
+    /// The first column and the first k of what is packed.
+    packed: Option<(usize, usize)>,
+}
+
+impl OwnB {
+    /// Room for so many floats.
+    pub fn new(len: usize) -> OwnB {
+        OwnB { panels: Scratch::new(len), packed: None }
+    }
 }
 
 /// An address that tasks share. Each of them writes where no other one reads or writes.
@@ -180,14 +197,18 @@ impl<S: Simd> Part<'_, S> {
     }
 
     /// One rectangle of C, over all blocks of k in order.
-    pub fn task(&self, t: usize, (down, across): (usize, usize)) {
+    pub fn task(&self, own_b: &mut OwnB, t: usize, (down, across): (usize, usize)) {
+        let b = match self.b_panels {
+            BPanels::OfThread => self.pack_all_of_b(own_b),
+            _ => self.packed_b.0.cast_const(),
+        };
         let share = |panels: usize, parts: usize, part: usize| part * panels / parts..(part + 1) * panels / parts;
         let (rows, cols) = (share(self.rows.count, down, t / across), share(self.cols.count, across, t % across));
         for block in self.blocks() {
             if self.a_from != APanels::Own {
                 let packed =
                     self.packed_a.0.cast_const().wrapping_add(self.rows.total * (block.start - self.deep.start));
-                self.block(&block, rows.clone(), cols.clone(), packed);
+                self.block(&block, rows.clone(), cols.clone(), (packed, b));
                 continue;
             }
             let (first, end) = (self.rows.start(rows.start), self.rows.start(rows.end));
@@ -199,31 +220,46 @@ impl<S: Simd> Part<'_, S> {
                     rest = after;
                 }
                 // Panels are found by their first row: as if the rows before this task's stood in front.
-                self.block(&block, rows.clone(), cols.clone(), own.as_ptr().wrapping_sub(first * block.len()));
+                let a = own.as_ptr().wrapping_sub(first * block.len());
+                self.block(&block, rows.clone(), cols.clone(), (a, b));
             });
         }
     }
 
-    /// One block of k of a rectangle; row i of A's panels begins at `a` + i·block.len().
-    fn block(&self, block: &Range<usize>, rows: Range<usize>, cols: Range<usize>, a: *const f32) {
+    /// All panels of B in the buffer of this thread, which packs them unless they are there already.
+    fn pack_all_of_b(&self, own: &mut OwnB) -> *const f32 {
+        let these = Some((self.j0, self.deep.start));
+        if own.packed != these {
+            own.packed = these;
+            for p in 0..self.cols.count {
+                for block in self.blocks() {
+                    let (start, len) = self.place_b(&block, p);
+                    self.pack_b_block(&block, p, &mut own.panels[start..start + len]);
+                }
+            }
+        }
+        own.panels.as_ptr()
+    }
+
+    /// One block of k of a rectangle; row i of A's panels begins at `a` + i·block.len(), and packed B, if there is one, at `b`.
+    fn block(&self, block: &Range<usize>, rows: Range<usize>, cols: Range<usize>, (a, b): (*const f32, *const f32)) {
         let finish = Finish::new(self.epilogue, block.start == 0, block.end == self.a.cols());
         for q in cols {
             let j = self.cols.range(q);
             let width = self.width(q);
-            let in_place = self.b_panels == BPanels::InPlace && j.len() == width;
-            if in_place {
-                let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len());
-                self.column(block, q, rows.clone(), (a, panel.data().as_ptr(), panel.row_stride()), &finish);
-            } else if self.b_panels == BPanels::Shared {
-                let (start, len) = self.place_b(block, q);
-                // SAFETY: the panel was packed before the tasks began, and now is only read.
-                let panel: &[f32] = unsafe { self.packed_b.slice(start, len) };
-                self.column(block, q, rows.clone(), (a, panel.as_ptr(), width), &finish);
-            } else {
-                with_scratch(width * block.len(), |panel| {
+            match self.b_panels {
+                BPanels::InPlace if j.len() == width => {
+                    let panel = self.b.block(block.start, self.j0 + j.start, block.len(), j.len());
+                    self.column(block, q, rows.clone(), (a, panel.data().as_ptr(), panel.row_stride()), &finish);
+                }
+                BPanels::Shared | BPanels::OfThread => {
+                    let panel = b.wrapping_add(self.place_b(block, q).0);
+                    self.column(block, q, rows.clone(), (a, panel, width), &finish);
+                }
+                BPanels::InPlace | BPanels::Own => with_scratch(width * block.len(), |panel| {
                     self.pack_b_block(block, q, panel);
                     self.column(block, q, rows.clone(), (a, panel.as_ptr(), width), &finish);
-                });
+                }),
             }
         }
     }
@@ -264,8 +300,8 @@ impl<S: Simd> Part<'_, S> {
                 relu: finish.relu,
             };
             let source = if a_row == 1 { Source::Panels } else { Source::Rows };
-            // SAFETY: A's panel was packed before the tasks began and holds block.len() steps of i.len() floats, or is a
-            // block of A itself; `b` is a panel of `width` floats a step, packed or in place inside B; rows i and columns
+            // SAFETY: A's panel was packed before and holds block.len() steps of i.len() floats, or is a block of A itself;
+            // `b` is a panel of `width` floats a step, packed before and now only read, or in place inside B; rows i and columns
             // j lie inside C, and of all tasks this one alone has their rectangle.
             unsafe { tile_fn::<S>(i.len(), width, source)(self.s, tile) };
         }

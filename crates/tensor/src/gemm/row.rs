@@ -178,7 +178,7 @@ pub(super) fn row_times_in_blocks<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c
     let c = SharedMut(c.as_mut_ptr());
     with_scratch(blocks * n, |sums| {
         let sums = SharedMut(sums.as_mut_ptr());
-        let task = |&p: &usize, t: usize| {
+        let task = |_: &mut (), &p: &usize, t: usize| {
             let j = columns(t % runs);
             if p == 0 {
                 let (t, b) = (t / runs, b.block(0, j.start, k, j.len()));
@@ -194,7 +194,7 @@ pub(super) fn row_times_in_blocks<S: Simd>(s: S, a: MatRef<'_>, b: MatRef<'_>, c
             let c = unsafe { c.slice(j.start, j.len()) };
             s.enter(FinishBlocks { k, sums: &sums[j.start..], stride: n, c, epilogue });
         };
-        in_phases(2, |p| p, |p| if *p == 0 { blocks * runs } else { runs }, task);
+        in_phases(2, |p| p, |p| if *p == 0 { blocks * runs } else { runs }, || (), task);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use crate::pages::prefer_huge;
 use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
 /// A cache line, and the widest vector.
 const ALIGN: usize = 64;
@@ -16,21 +17,51 @@ thread_local! {
 /// The buffer leaves the list while it is lent: a thread that waits inside `f` may be given another product by rayon,
 /// which then takes the next buffer. They come back in reverse order, so that each depth finds its own again.
 pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
-    if buffer.len() < len + ALIGN_FLOATS {
-        drop(buffer); // free first: its contents need not be carried over
-        buffer = Vec::with_capacity(len + ALIGN_FLOATS);
-        prefer_huge(buffer.as_ptr().cast(), buffer.capacity() * size_of::<f32>());
-        buffer.resize(len + ALIGN_FLOATS, 0.0);
+    f(&mut Scratch::new(len))
+}
+
+/// What [`with_scratch`] lends, for whoever needs it longer than a function.
+pub(crate) struct Scratch {
+    buffer: Vec<f32>,
+    start: usize,
+    len: usize,
+}
+
+impl Scratch {
+    pub fn new(len: usize) -> Scratch {
+        let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        if buffer.len() < len + ALIGN_FLOATS {
+            drop(buffer); // free first: its contents need not be carried over
+            buffer = Vec::with_capacity(len + ALIGN_FLOATS);
+            prefer_huge(buffer.as_ptr().cast(), buffer.capacity() * size_of::<f32>());
+            buffer.resize(len + ALIGN_FLOATS, 0.0);
+        }
+        let start = buffer.as_ptr().align_offset(ALIGN);
+        if cfg!(debug_assertions) {
+            buffer[start..start + len].fill(f32::NAN); // what reads it before it writes it is found
+        }
+        Scratch { buffer, start, len }
     }
-    let start = buffer.as_ptr().align_offset(ALIGN);
-    let lent = &mut buffer[start..start + len];
-    if cfg!(debug_assertions) {
-        lent.fill(f32::NAN); // what reads it before it writes it is found
+}
+
+impl Deref for Scratch {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.buffer[self.start..self.start + self.len]
     }
-    let result = f(lent);
-    FREE.with_borrow_mut(|free| free.push(buffer));
-    result
+}
+
+impl DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.buffer[self.start..self.start + self.len]
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        FREE.with_borrow_mut(|free| free.push(buffer));
+    }
 }
 
 #[cfg(test)]
