@@ -109,7 +109,7 @@ impl Conv2d for Top {
 /// Every sum in f64, and what its terms amount to.
 fn expected(p: &Problem<'_>) -> Vec<Expected> {
     let ([_, outputs, rows, cols], [_, channels, height, width]) = (p.y_shape(), p.x_shape);
-    let ([_, each, kh, kw], Conv2dOptions { stride, padding, dilation, groups }) = (p.w_shape, p.options);
+    let ([_, each, kh, kw], Conv2dOptions { stride, padding, dilation, groups, .. }) = (p.w_shape, p.options);
     let inside = |q: usize, t: usize, axis: usize, size: usize| {
         let at = (q * stride[axis] + t * dilation[axis]) as isize - padding[axis].0 as isize;
         (0..size as isize).contains(&at).then_some(at as usize)

@@ -1,15 +1,14 @@
 //! PixelCNN with masked convolutions on pictures of 28 × 28 whose pixels are 256 classes: van den Oord et al. 2016.
 //!
-//! A mask hides the rows below the pixel and what stands right of it. The rows below are not multiplied by zeros here: the
-//! kernel is cut to its first k / 2 + 1 rows, and only the rest of the last one is masked: 28 taps of 49 where 24 are
-//! needed, and 6 of 9 where 5 are. The parameters are whole kernels, as PyTorch keeps them, so what is cut off has the gradient 0.
+//! A mask hides the rows below the pixel and what stands right of it: the kernel's last taps, which the convolution leaves out.
+//! The parameters are whole kernels, as PyTorch keeps them, so what is left out has the gradient 0.
 
 use super::{Step, rule};
 use glassbox_autograd::{CrossEntropyOptions, Gradients, Var};
 use glassbox_nn::optim::Adam;
-use glassbox_nn::{Conv2d, Module, Name, Slot, SlotMut};
+use glassbox_nn::{Conv2d, Module, Name, Param, Slot, SlotMut};
 use glassbox_tensor::random::Key;
-use glassbox_tensor::{Conv2dOptions, Ids, Tensor};
+use glassbox_tensor::{Conv2dOptions, Ids};
 
 /// Masked layers after the first one.
 const LAYERS: usize = 7;
@@ -25,33 +24,11 @@ enum Mask {
     B,
 }
 
-/// y = conv(x) with the taps of a mask.
-#[derive(Debug, Module)]
-struct MaskedConv {
-    #[module(flatten)]
-    conv: Conv2d,
-    /// Of the rows that aren't cut off: (k / 2 + 1, k).
-    #[module(skip)]
-    mask: Tensor,
-}
-
-impl MaskedConv {
-    fn build(kind: Mask, from: usize, k: usize, key: Key) -> Self {
-        let seen = k / 2 + usize::from(kind == Mask::B);
-        let kept = (0..(k / 2 + 1) * k).map(|tap| f32::from(tap < k / 2 * k + seen)).collect();
-        let options = Conv2dOptions { padding: [(k / 2, 0), (k / 2, k / 2)], ..Conv2dOptions::default() };
-        Self { conv: Conv2d::with(from, CHANNELS, [k, k], options, key), mask: Tensor::from_vec(kept, [k / 2 + 1, k]) }
-    }
-
-    fn forward(&self, x: &Var) -> Var {
-        let rows = self.mask.shape()[0];
-        let weight = &self.conv.weight.var().narrow(2, 0, rows) * &Var::constant(self.mask.clone());
-        x.conv2d(&weight, Some(&bias(&self.conv)), self.conv.options)
-    }
-}
-
-fn bias(conv: &Conv2d) -> Var {
-    conv.bias.as_ref().expect("made with one").var()
+/// A convolution with the taps of a mask.
+fn masked_conv(kind: Mask, from: usize, k: usize, key: Key) -> Conv2d {
+    let seen = k / 2 * k + k / 2 + usize::from(kind == Mask::B); // the rows above, and this one up to the pixel
+    let options = Conv2dOptions { taps: Some(seen), ..Conv2dOptions::padded(k / 2) };
+    Conv2d::with(from, CHANNELS, [k, k], options, key)
 }
 
 /// 278,336 parameters. The numbers of PyTorch's Sequential count the rectifiers, too.
@@ -65,7 +42,7 @@ pub struct PixelCnn {
 
 /// The masked layers, which are called 0, 2, 4, ….
 #[derive(Debug)]
-struct Numbered(Vec<MaskedConv>);
+struct Numbered(Vec<Conv2d>);
 
 impl Module for Numbered {
     fn visit<'a>(&'a self, name: Name<'_>, f: &mut dyn FnMut(Name<'_>, Slot<'a>)) {
@@ -80,8 +57,8 @@ impl Module for Numbered {
 impl PixelCnn {
     /// With PyTorch's default initial weights.
     pub fn build(key: Key) -> Self {
-        let first = MaskedConv::build(Mask::A, 1, 7, key.fold(0));
-        let others = (1..=LAYERS as u64).map(|i| MaskedConv::build(Mask::B, CHANNELS, 3, key.fold(i)));
+        let first = masked_conv(Mask::A, 1, 7, key.fold(0));
+        let others = (1..=LAYERS as u64).map(|i| masked_conv(Mask::B, CHANNELS, 3, key.fold(i)));
         Self {
             layers: Numbered([first].into_iter().chain(others).collect()),
             classes: Conv2d::new(CHANNELS, LEVELS, [1, 1], key.fold(100)),
@@ -98,7 +75,7 @@ impl PixelCnn {
         }
         // The 64 channels of a pixel are put together, so that its 256 logits are a row: a quarter of what turning these would be.
         let w = self.classes.weight.var().reshape([LEVELS, CHANNELS]);
-        let logits = h.permute(&[0, 2, 3, 1]).linear(&w, Some(&bias(&self.classes))); // (B, 28, 28, 64) -> (B, 28, 28, 256)
+        let logits = h.permute(&[0, 2, 3, 1]).linear(&w, self.classes.bias.as_ref().map(Param::var).as_ref()); // (B, 28, 28, 64) -> (B, 28, 28, 256)
         logits.cross_entropy(pixels, CrossEntropyOptions::default())
     }
 }

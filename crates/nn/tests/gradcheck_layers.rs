@@ -42,7 +42,7 @@ fn convolutions() {
     let strided = Conv1dOptions { stride: 2, padding: (2, 1), dilation: 2, groups: 2 };
     check("Conv1d", Conv1d::new(3, 5, 3, key()), &[&[2, 3, 9]], |l, x| l.forward(&x[0]));
     check("Conv1d", Conv1d::with(4, 6, 3, strided, key()), &[&[2, 4, 11]], |l, x| l.forward(&x[0]));
-    let strided = Conv2dOptions { stride: [2, 1], padding: [(1, 0), (2, 1)], dilation: [1, 2], groups: 2 };
+    let strided = Conv2dOptions { stride: [2, 1], padding: [(1, 0), (2, 1)], dilation: [1, 2], groups: 2, taps: None };
     check("Conv2d", Conv2d::new(3, 5, [3, 2], key()), &[&[2, 3, 5, 6]], |l, x| l.forward(&x[0]));
     check("Conv2d", Conv2d::with(4, 6, [3, 3], strided, key()), &[&[2, 4, 6, 7]], |l, x| l.forward(&x[0]));
     let (stride, padding, dilation, groups) = (3, (1, 2), 2, 2);

@@ -44,12 +44,12 @@ impl Case {
 
     /// The options of the transpose that leads from y's shape back to x's.
     fn transposed(&self) -> ConvTranspose2dOptions {
-        let Conv2dOptions { stride, padding, dilation, groups } = self.options;
+        let Conv2dOptions { stride, padding, dilation, groups, taps } = self.options;
         let rest = |a: usize| {
             let span = dilation[a] * (self.kernel[a] - 1) + 1;
             (self.size[a] + padding[a].0 + padding[a].1 - span) % stride[a]
         };
-        ConvTranspose2dOptions { stride, padding, output_padding: [rest(0), rest(1)], dilation, groups }
+        ConvTranspose2dOptions { stride, padding, output_padding: [rest(0), rest(1)], dilation, groups, taps }
     }
 
     /// Calls `f` with the places in x, w and y of every product of the sum that defines the convolution.
@@ -61,6 +61,9 @@ impl Case {
                 for c in 0..w[1] {
                     for i in 0..w[2] {
                         for j in 0..w[3] {
+                            if self.options.taps.is_some_and(|taps| i * w[3] + j >= taps) {
+                                continue;
+                            }
                             for p in 0..y[2] {
                                 for q in 0..y[3] {
                                     let h = (p * stride[0] + i * dilation[0]) as isize - padding[0].0 as isize;
@@ -160,8 +163,8 @@ fn plain(images: usize, channels: [usize; 2], size: [usize; 2], kernel: [usize; 
 /// Sizes, strides, dilations, paddings and groups of which most pairs fit together.
 fn cases() -> impl Strategy<Value = Case> {
     let axis = || (1usize..5, 1usize..4, 1usize..4, 0usize..4, 0usize..4, 0usize..20);
-    (0usize..3, 1usize..4, [0usize..9, 0usize..9], axis(), axis(), any::<bool>()).prop_map(
-        |(images, groups, channels, rows, cols, bias)| {
+    (0usize..3, 1usize..4, [0usize..9, 0usize..9], axis(), axis(), any::<bool>(), 1usize..40).prop_map(
+        |(images, groups, channels, rows, cols, bias, taps)| {
             let of = |(kernel, stride, dilation, before, after, more): (usize, usize, usize, usize, usize, usize)| {
                 // As small as the kernel allows, and up to 20 more.
                 let least = (dilation * (kernel - 1) + 1usize).saturating_sub(before + after);
@@ -173,6 +176,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 padding: [rows.3, cols.3],
                 dilation: [rows.2, cols.2],
                 groups,
+                taps: Some(taps).filter(|&taps| taps <= rows.0 * cols.0),
             };
             let case = Case { images, channels, size: [rows.4, cols.4], kernel: [rows.0, cols.0], options, bias };
             assert!(case.fits());

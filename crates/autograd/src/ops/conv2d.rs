@@ -24,7 +24,7 @@ use ndarray::{ArrayD, IxDyn};
 /// y = w ⋆ x (+ b), of the inputs x, w and, if there is a third, b.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    /// Stride, padding, dilation and groups.
+    /// Stride, padding, dilation, groups, and which taps are used.
     pub options: Conv2dOptions,
 }
 
@@ -108,11 +108,11 @@ pub(super) fn each_product(
     mut f: impl FnMut(Option<[usize; 4]>, [usize; 4], [usize; 4]),
 ) {
     let y = conv2d_shape(x, w, None, options);
-    let Conv2dOptions { stride, padding, dilation, groups } = *options;
+    let Conv2dOptions { stride, padding, dilation, groups, .. } = *options;
     let element = |axis: usize, q: usize, tap: usize| {
         (q * stride[axis] + tap * dilation[axis]).checked_sub(padding[axis].0).filter(|&at| at < x[axis + 2])
     };
-    let taps = || (0..w[2]).flat_map(|i| (0..w[3]).map(move |j| (i, j)));
+    let taps = || (0..options.taps_of([w[2], w[3]])).map(|tap| (tap / w[3], tap % w[3]));
     let outputs = || (0..y[2]).flat_map(|p| (0..y[3]).map(move |q| (p, q)));
     for (n, o) in (0..y[0]).flat_map(|n| (0..y[1]).map(move |o| (n, o))) {
         let group = o / (y[1] / groups);
@@ -158,9 +158,17 @@ pub(super) fn sample(d: &mut Draw) -> ([usize; 4], [usize; 4], Conv2dOptions) {
         let (before, after) = options.padding[axis];
         image[axis] += span.saturating_sub(before + after);
     }
+    if d.choice(4) == 0 {
+        options.taps = Some(d.choice(kernel[0] * kernel[1]) + 1);
+    }
     // Groups of few channels, so that the sum over all products stays short.
     let (channels, out) = if groups > 1 { (channels.min(3), out.min(13)) } else { (channels, out) };
     ([images, channels * groups, image[0], image[1]], [out * groups, channels, kernel[0], kernel[1]], options)
+}
+
+/// Multiply-adds for an element of y: the used taps of each channel that it sees.
+pub(super) fn products_of_output(w: &[usize], options: &Conv2dOptions) -> usize {
+    w[1] * options.taps_of([w[2], w[3]])
 }
 
 /// γ_K·(sum of magnitudes) + K·2⁻¹⁴⁹: the bound of a sum of K products in any order.
@@ -257,6 +265,13 @@ pub static INFO: OpInfo<Conv2d> = OpInfo {
             says: "conv2d: stride [1, 0] has a 0; the smallest stride is 1",
         },
         Wrong {
+            call: || {
+                let options = Conv2dOptions { taps: Some(10), ..Conv2dOptions::default() };
+                drop(ones(&[1, 3, 9, 9]).conv2d(&ones(&[16, 3, 3, 3]), None, options))
+            },
+            says: "conv2d: a kernel [3, 3] has 9 taps, so taps: Some(10) is not between 1 and 9; None uses all of them",
+        },
+        Wrong {
             call: || drop(ones(&[1, 3, 5]).conv1d(&ones(&[4, 3, 9]), None, Conv1dOptions::default())),
             says: "conv1d: a kernel of 9 with dilation 1 spans 9, but axis L of x [1, 3, 5] has 5 + (0 + 0) = 5 with its padding; pad more, or dilate less: \
                    the output has (size + before + after − dilation·(kernel − 1) − 1) / stride + 1 elements",
@@ -272,7 +287,7 @@ pub static INFO: OpInfo<Conv2d> = OpInfo {
     }),
     cost: |op, shapes| {
         let y = conv2d_shape(shapes[0], shapes[1], None, &op.options);
-        cost(y.iter().product::<usize>() * shapes[1][1..].iter().product::<usize>(), shapes, &y)
+        cost(y.iter().product::<usize>() * products_of_output(shapes[1], &op.options), shapes, &y)
     },
     derivatives: Derivatives::Any,
 };

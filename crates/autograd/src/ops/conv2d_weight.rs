@@ -10,7 +10,7 @@
 //! dx = conv_transpose2d(g, dy)       dg = conv2d(x, dy)
 //! ```
 
-use super::conv2d::{bound, cost, each_product, ones, sample};
+use super::conv2d::{bound, cost, each_product, ones, products_of_output, sample};
 use crate::info::{Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
@@ -111,7 +111,7 @@ pub static INFO: OpInfo<Conv2dWeight> = OpInfo {
     }),
     cost: |op, shapes| {
         let w = conv2d_weight_shape(shapes[0], shapes[1], op.kernel, &op.options);
-        cost(shapes[1].iter().product::<usize>() * w[1..].iter().product::<usize>(), shapes, &w)
+        cost(shapes[1].iter().product::<usize>() * products_of_output(&w, &op.options), shapes, &w)
     },
     derivatives: Derivatives::Any,
 };

@@ -17,7 +17,7 @@
 //! Output h is a sum over the taps with i·dilation ≡ h + before (mod stride): there are stride phases of outputs, each of them
 //! a small convolution with its share of the kernel (`crates/tensor/src/conv/window.rs`).
 
-use super::conv2d::{bound, cost, each_product, ones, sample};
+use super::conv2d::{bound, cost, each_product, ones, products_of_output, sample};
 use crate::info::{Derivatives, Input, OpInfo, Sample, Tolerance, Wrong};
 use crate::op::{Grads, Keep, Kept, Op};
 use crate::var::{Var, apply};
@@ -135,7 +135,7 @@ fn beside(op: &ConvTranspose2d, x: &[usize], w: &ArrayD<f64>, y: &mut ArrayD<f64
     for (place, y) in y.indexed_iter_mut() {
         let (o, h, v) = (place[1], place[2], place[3]);
         for c in 0..x[1] / groups {
-            for (i, j) in (0..kh).flat_map(|i| (0..kw).map(move |j| (i, j))) {
+            for (i, j) in (0..op.options.forward().taps_of([kh, kw])).map(|tap| (tap / kw, tap % kw)) {
                 if let (Some(row), Some(col)) = (inside(0, h, i), inside(1, v, j))
                     && !(row && col)
                 {
@@ -214,7 +214,7 @@ pub static INFO: OpInfo<ConvTranspose2d> = OpInfo {
     }),
     cost: |op, shapes| {
         let y = conv_transpose2d_shape(shapes[0], shapes[1], None, &op.options);
-        cost(shapes[0].iter().product::<usize>() * shapes[1][1..].iter().product::<usize>(), shapes, &y)
+        cost(shapes[0].iter().product::<usize>() * products_of_output(shapes[1], &op.options.forward()), shapes, &y)
     },
     derivatives: Derivatives::Any,
 };

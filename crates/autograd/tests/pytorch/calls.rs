@@ -58,7 +58,7 @@ fn conv2d(c: &Case) -> Conv2dOptions {
         "conv2d" => c.pairs("padding").try_into().expect("two axes"),
         _ => [(0, 0); 2],
     };
-    Conv2dOptions { stride: c.two("stride"), padding, dilation: c.two("dilation"), groups: c.n("groups") }
+    Conv2dOptions { stride: c.two("stride"), padding, dilation: c.two("dilation"), groups: c.n("groups"), taps: None }
 }
 
 fn conv1d(c: &Case) -> Conv1dOptions {
@@ -108,8 +108,14 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "conv_transpose2d" => {
             let Conv2dOptions { stride, dilation, groups, .. } = conv2d(c);
             let padding = c.two("padding").map(|p| (p, p));
-            let options =
-                ConvTranspose2dOptions { stride, padding, output_padding: c.two("output_padding"), dilation, groups };
+            let options = ConvTranspose2dOptions {
+                stride,
+                padding,
+                output_padding: c.two("output_padding"),
+                dilation,
+                groups,
+                taps: None,
+            };
             x[0].conv_transpose2d(&x[1], x.get(2), options)
         }
         "cos" => x[0].cos(),

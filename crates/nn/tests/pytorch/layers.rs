@@ -90,7 +90,7 @@ fn conv1d(case: &Case) -> Conv1d {
 fn conv2d(case: &Case) -> Conv2d {
     let (kernel, stride, dilation) = (case.array("kernel"), case.array("stride"), case.array("dilation"));
     let padding = case.pairs("padding").try_into().unwrap();
-    let options = Conv2dOptions { stride, padding, dilation, groups: case.n("groups") };
+    let options = Conv2dOptions { stride, padding, dilation, groups: case.n("groups"), taps: None };
     let conv = Conv2d::with(case.n("in"), case.n("out"), kernel, options, key());
     if case.flag("bias") { conv } else { conv.without_bias() }
 }
@@ -108,7 +108,7 @@ fn conv_transpose2d(case: &Case) -> ConvTranspose2d {
     let (kernel, stride, dilation) = (case.array("kernel"), case.array("stride"), case.array("dilation"));
     let (output_padding, groups) = (case.array("output_padding"), case.n("groups"));
     let padding = case.pairs("padding").try_into().unwrap();
-    let options = ConvTranspose2dOptions { stride, padding, output_padding, dilation, groups };
+    let options = ConvTranspose2dOptions { stride, padding, output_padding, dilation, groups, taps: None };
     let conv = ConvTranspose2d::with(case.n("in"), case.n("out"), kernel, options, key());
     if case.flag("bias") { conv } else { conv.without_bias() }
 }

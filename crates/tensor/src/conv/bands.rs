@@ -194,7 +194,7 @@ impl<S: Simd> Job<'_, S> {
                 band.layout.fill(self.s, &image[channels.start * pixels..], channels.len(), copy);
             }
             let first = if band.all_channels { 0 } else { channels.start };
-            band.layout.places(view.at, block.clone(), first, &mut places);
+            band.layout.places(view.at, &view.seen, block.clone(), first, &mut places);
             let bias = bias.filter(|_| block.end == view.k);
             let (copy, pitch) = (lent.unwrap_or(copy), band.layout.pitch());
             let weights = self.packed.0.cast_const().wrapping_add(self.place(view, group, &block, 0));

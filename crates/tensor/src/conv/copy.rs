@@ -95,20 +95,26 @@ impl Layout {
     }
 
     /// Where the taps `k` of the first output of a phase of the rows and one of the columns stand, in a copy whose first channel
-    /// is `channel`. k counts channels, rows of the kernel and its columns, in the order of the weights.
-    pub fn places(&self, [row, col]: [usize; 2], k: Range<usize>, channel: usize, places: &mut Vec<usize>) {
+    /// is `channel`. k counts channels and, of each, the taps that are `seen`, which are counted row by row.
+    pub fn places(
+        &self,
+        [row, col]: [usize; 2],
+        seen: &Range<usize>,
+        k: Range<usize>,
+        channel: usize,
+        places: &mut Vec<usize>,
+    ) {
         places.clear();
         let (rows, cols) = (&self.rows.taps[row], &self.cols.taps[col]);
-        let taps = rows.len() * cols.len();
+        let taps = seen.len();
         if k.is_empty() {
             return;
         }
         let first = k.start / taps;
         for c in first..k.end.div_ceil(taps) {
-            for row in rows {
-                let from = (c - channel) * self.plane() + row * self.pitch();
-                places.extend(cols.iter().map(|col| from + col));
-            }
+            let from = (c - channel) * self.plane();
+            let all = rows.iter().flat_map(|row| cols.iter().map(move |col| from + row * self.pitch() + col));
+            places.extend(all.skip(seen.start).take(taps));
         }
         // The first and the last channel may belong to these taps in part.
         places.truncate(k.end - first * taps);
@@ -328,7 +334,7 @@ mod tests {
                 let mut copy = vec![f32::NAN; 2 * layout.plane() + SLACK];
                 isa.dispatch(Test(&layout, &data, &mut copy));
                 let mut places = Vec::new();
-                layout.places([0, 0], 0..2 * taps, 0, &mut places);
+                layout.places([0, 0], &(0..taps), 0..2 * taps, 0, &mut places);
                 for (k, place) in places.iter().enumerate() {
                     for (q, r) in x.clone().flat_map(|q| y.clone().map(move |r| (q, r))) {
                         let expected = short.element(r, 0).zip(axis.element(q, k % taps));

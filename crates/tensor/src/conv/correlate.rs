@@ -49,11 +49,18 @@ pub(super) struct Correlation<'a> {
     /// (images, groups·channels, height, width).
     pub x: &'a [f32],
     pub weights: Weights<'a>,
+    /// How many of the kernel's taps are used, row by row.
+    pub taps: usize,
     /// One number for each of the groups·rows channels of y.
     pub bias: Option<&'a [f32]>,
 }
 
 impl Correlation<'_> {
+    /// Which taps of a phase of the rows and one of the columns are used.
+    pub fn seen(&self, rows: &Phase, cols: &Phase) -> Range<usize> {
+        rows.seen(cols, self.weights.width, self.taps)
+    }
+
     /// Whether lanes are channels.
     pub fn is_by_channels(&self, isa: Isa) -> bool {
         Lanes::best(self, TileShape::of(isa, isa.lanes())) == Lanes::Channels
@@ -74,7 +81,11 @@ pub(super) fn correlate(isa: Isa, problem: &Correlation<'_>, y: &mut [f32]) {
     }
     let taps = problem.phases.each_ref().map(|phases| phases.iter().map(|p| p.axis.taps).max().unwrap_or(0));
     // A single row waits for memory.
-    let work = y.len().saturating_mul(channels * taps[0] * taps[1]).saturating_mul(if rows == 1 { 8 } else { 1 });
+    let work = y.len().saturating_mul(channels * problem.taps.min(taps[0] * taps[1])).saturating_mul(if rows == 1 {
+        8
+    } else {
+        1
+    });
     let parallel = work >= serial_threshold() && rayon::current_num_threads() > 1;
     isa.dispatch(Run { problem, parallel, y: SharedMut(y.as_mut_ptr()) });
 }
@@ -200,13 +211,13 @@ impl<S: Simd> Job<'_, S> {
                 out,
             );
         }
+        let tap = |t: usize| view.rows.tap(t / view.cols.axis.taps) * width + view.cols.tap(t % view.cols.axis.taps);
         if taps == 1 {
-            let from = from + view.rows.tap(0) * width + view.cols.tap(0) + block.start * channel;
+            let from = from + tap(view.seen.start) + block.start * channel;
             return pack_panel(self.s, MatRef::new(&data[from..], height, block.len(), row, channel), across, out);
         }
         // The kernel's taps that this view has, in its order.
-        let tap = |t: usize| view.rows.tap(t / view.cols.axis.taps) * width + view.cols.tap(t % view.cols.axis.taps);
-        let order: List<usize> = (0..taps).map(tap).collect();
+        let order: List<usize> = view.seen.clone().map(tap).collect();
         for c in view.channels(block) {
             let here = block.start.max(c * taps)..block.end.min((c + 1) * taps);
             for r in 0..height {

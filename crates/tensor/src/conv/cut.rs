@@ -36,7 +36,7 @@ impl Lanes {
         let Correlation { rows, channels, ref phases, .. } = *problem;
         let (mut of_pixels, mut of_channels) = (0, 0);
         for (y, x) in phases[0].iter().flat_map(|y| phases[1].iter().map(move |x| (y, x))) {
-            let (k, [height, width]) = (channels * y.axis.taps * x.axis.taps, [y.axis.out, x.axis.out]);
+            let (k, [height, width]) = (channels * problem.seen(y, x).len(), [y.axis.out, x.axis.out]);
             // A product packs the pixels, which channels take as they lie, unless a tile meets too many pages of memory.
             let one_tap = phases.iter().all(|phases| phases.len() == 1) && k == channels;
             if one_tap && k * height * width > COPY {
@@ -66,6 +66,8 @@ pub(super) struct View<'a> {
     pub at: [usize; 2],
     pub rows: &'a Phase,
     pub cols: &'a Phase,
+    /// Which of its taps are used, counted row by row: the first or the last ones.
+    pub seen: Range<usize>,
     pub k: usize,
     /// Where its packed weights begin.
     pub packed: usize,
@@ -78,8 +80,9 @@ impl<'a> View<'a> {
         let mut views = Vec::new();
         for (i, rows) in problem.phases[0].iter().enumerate() {
             for (j, cols) in problem.phases[1].iter().enumerate() {
-                let k = problem.channels * rows.axis.taps * cols.axis.taps;
-                views.push(View { at: [i, j], rows, cols, k, packed });
+                let seen = problem.seen(rows, cols);
+                let k = problem.channels * seen.len();
+                views.push(View { at: [i, j], rows, cols, seen, k, packed });
                 packed += problem.groups * height * k;
             }
         }
@@ -87,7 +90,7 @@ impl<'a> View<'a> {
     }
 
     pub fn taps(&self) -> usize {
-        self.rows.axis.taps * self.cols.axis.taps
+        self.seen.len()
     }
 
     /// The channels that a block of k reads.

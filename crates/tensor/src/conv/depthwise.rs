@@ -103,10 +103,11 @@ impl Kernel for Run<'_> {
         let WeightGradient { images, groups, ref axes, x, dy, .. } = *problem;
         let [rows, cols] = axes;
         let (taps, outputs, pixels) = (rows.taps * cols.taps, rows.out * cols.out, rows.image * cols.image);
+        let seen = problem.taps;
         // Bands of an image whose copy stays near, and long rows in pieces: by the shapes alone, since bits depend on it.
         let width = cols.out.min(RUN);
         let height = (RUN / width).clamp(1, rows.out);
-        let work = dy.len() * (1 + taps / 4);
+        let work = dy.len() * (1 + seen / 4);
         let (row_phases, col_phases) = (Phase::all(*rows), Phase::all(*cols));
         for_each_chunk(dw, taps, work, |group, dw| {
             dw.fill(0.0);
@@ -114,14 +115,14 @@ impl Kernel for Run<'_> {
             for y in (0..rows.out).step_by(height).map(|y| y..rows.out.min(y + height)) {
                 for q in (0..cols.out).step_by(width).map(|q| q..cols.out.min(q + width)) {
                     let layout = Layout::new([&row_phases, &col_phases], [&y, &q], false);
-                    layout.places([0, 0], 0..taps, 0, &mut places);
+                    layout.places([0, 0], &(0..seen), 0..seen, 0, &mut places);
                     vectors.clear();
                     moves(0..y.len() * q.len(), [y.len(), q.len()], [layout.pitch(), 0], S::LANES, &mut vectors);
                     with_scratch(layout.plane() + SLACK, |copy| {
                         for n in (0..images).map(|n| n * groups + group) {
                             layout.fill(s, &x[n * pixels..][..pixels], 1, copy);
                             let dy = &dy[n * outputs + y.start * cols.out + q.start..];
-                            s.enter(Dots { copy, places: &places, moves: &vectors, dy, dw });
+                            s.enter(Dots { copy, places: &places, moves: &vectors, dy, dw: &mut dw[..seen] });
                         }
                     });
                 }

@@ -96,7 +96,8 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When the channels don't fit the weights or the groups, or the kernel is larger than the padded image.
+    /// When the channels don't fit the weights or the groups, the kernel is larger than the padded image, or it hasn't the
+    /// taps that are asked for.
     #[track_caller]
     pub fn conv2d(&self, weight: &Tensor, bias: Option<&Tensor>, options: Conv2dOptions) -> Tensor {
         let shape = conv2d_shape(self.shape(), weight.shape(), bias.map(Tensor::shape), &options);
@@ -119,6 +120,7 @@ impl Tensor {
             out,
             x,
             weights: Weights { data: w, group: rows_of_group * row, row, channel: kh * kw, width: kw },
+            taps: options.taps_of([kh, kw]),
             bias: b,
         };
         if pointwise && !problem.is_by_channels(Isa::current()) {
@@ -171,6 +173,7 @@ impl Tensor {
                 channel: outputs * kh * kw,
                 width: kw,
             },
+            taps: forward.taps_of([kh, kw]),
             bias: b,
         };
         if pointwise && !problem.is_by_channels(Isa::current()) {
@@ -205,6 +208,7 @@ impl Tensor {
             rows: shape[0] / options.groups,
             channels: shape[1],
             axes: axes(&x.shape()[2..], &dy.shape()[2..], &kernel, &options),
+            taps: options.taps_of(kernel),
             x: elements(&x),
             dy: elements(&dy),
         };

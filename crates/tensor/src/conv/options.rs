@@ -23,11 +23,15 @@ pub struct Conv2dOptions {
     pub dilation: [usize; 2],
     /// The channels are cut into as many groups, and each group of outputs sees one of them.
     pub groups: usize,
+    /// Only the first so many taps of the kernel, row by row, are used: those that follow count as not there, and have the gradient 0. With
+    /// 4 or 5 of the 9 taps of a padded 3 × 3 kernel a pixel sees those above and left of it, without itself or with it: a mask that costs
+    /// nothing (van den Oord et al. 2016, Pixel Recurrent Neural Networks, section 3.4).
+    pub taps: Option<usize>,
 }
 
 impl Default for Conv2dOptions {
     fn default() -> Self {
-        Self { stride: [1, 1], padding: [(0, 0), (0, 0)], dilation: [1, 1], groups: 1 }
+        Self { stride: [1, 1], padding: [(0, 0), (0, 0)], dilation: [1, 1], groups: 1, taps: None }
     }
 }
 
@@ -46,12 +50,23 @@ impl Conv2dOptions {
     /// assert_eq!(halved.transposed([8, 7], [3, 3]).output_padding, [1, 0]);
     /// ```
     pub fn transposed(&self, image: [usize; 2], kernel: [usize; 2]) -> ConvTranspose2dOptions {
-        let Self { stride, padding, dilation, groups } = *self;
+        let Self { stride, padding, dilation, groups, taps } = *self;
         let rest = |a: usize| {
             let padded = image[a] + padding[a].0 + padding[a].1;
             (padded - dilation[a] * (kernel[a] - 1) - 1) % stride[a]
         };
-        ConvTranspose2dOptions { stride, padding, output_padding: [rest(0), rest(1)], dilation, groups }
+        ConvTranspose2dOptions { stride, padding, output_padding: [rest(0), rest(1)], dilation, groups, taps }
+    }
+
+    /// How many taps of a kernel (kh, kw) are used.
+    ///
+    /// ```
+    /// use glassbox_tensor::Conv2dOptions;
+    /// let masked = Conv2dOptions { taps: Some(5), ..Conv2dOptions::padded(1) };
+    /// assert_eq!((masked.taps_of([3, 3]), Conv2dOptions::padded(1).taps_of([3, 3])), (5, 9));
+    /// ```
+    pub fn taps_of(&self, kernel: [usize; 2]) -> usize {
+        self.taps.unwrap_or(usize::MAX).min(kernel[0] * kernel[1])
     }
 }
 
@@ -92,6 +107,7 @@ impl Conv1dOptions {
             padding: [(0, 0), self.padding],
             dilation: [1, self.dilation],
             groups: self.groups,
+            taps: None,
         }
     }
 }
@@ -112,20 +128,22 @@ pub struct ConvTranspose2dOptions {
     pub dilation: [usize; 2],
     /// The channels are cut into as many groups, and each group of inputs reaches one of them.
     pub groups: usize,
+    /// The taps of that convolution's kernel that are used, if not all.
+    pub taps: Option<usize>,
 }
 
 impl Default for ConvTranspose2dOptions {
     fn default() -> Self {
-        let Conv2dOptions { stride, padding, dilation, groups } = Conv2dOptions::default();
-        Self { stride, padding, output_padding: [0, 0], dilation, groups }
+        let Conv2dOptions { stride, padding, dilation, groups, taps } = Conv2dOptions::default();
+        Self { stride, padding, output_padding: [0, 0], dilation, groups, taps }
     }
 }
 
 impl ConvTranspose2dOptions {
     /// The convolution that this is the transpose of.
     pub fn forward(&self) -> Conv2dOptions {
-        let Self { stride, padding, dilation, groups, .. } = *self;
-        Conv2dOptions { stride, padding, dilation, groups }
+        let Self { stride, padding, dilation, groups, taps, .. } = *self;
+        Conv2dOptions { stride, padding, dilation, groups, taps }
     }
 }
 
@@ -153,10 +171,10 @@ impl Default for ConvTranspose1dOptions {
 impl ConvTranspose1dOptions {
     /// The same for images of height 1.
     pub fn as_2d(&self) -> ConvTranspose2dOptions {
-        let Conv2dOptions { stride, padding, dilation, groups } =
+        let Conv2dOptions { stride, padding, dilation, groups, taps } =
             Conv1dOptions { stride: self.stride, padding: self.padding, dilation: self.dilation, groups: self.groups }
                 .as_2d();
-        ConvTranspose2dOptions { stride, padding, output_padding: [0, self.output_padding], dilation, groups }
+        ConvTranspose2dOptions { stride, padding, output_padding: [0, self.output_padding], dilation, groups, taps }
     }
 }
 
@@ -167,6 +185,7 @@ struct Plan<'a> {
     padding: &'a [(usize, usize)],
     dilation: &'a [usize],
     groups: usize,
+    taps: Option<usize>,
 }
 
 impl Plan<'_> {
@@ -198,6 +217,14 @@ impl Plan<'_> {
             assert!(!values.contains(&0), "{op}: {what} {values:?} has a 0; the smallest {what} is 1");
         }
         assert!(self.groups > 0, "{op}: there are 0 groups; without grouping there is 1");
+        let all: usize = w[2..].iter().product();
+        assert!(
+            self.taps.is_none_or(|taps| (1..=all).contains(&taps)),
+            "{op}: a kernel {:?} has {}, so taps: Some({}) is not between 1 and {all}; None uses all of them",
+            &w[2..],
+            counted(all, "tap"),
+            self.taps.unwrap_or(0)
+        );
     }
 
     #[track_caller]
@@ -384,7 +411,7 @@ pub fn conv2d_weight_shape(x: &[usize], dy: &[usize], kernel: [usize; 2], option
 #[track_caller]
 pub fn conv1d_shape(x: &[usize], w: &[usize], bias: Option<&[usize]>, options: &Conv1dOptions) -> Dims {
     let Conv1dOptions { stride, padding, dilation, groups } = *options;
-    let plan = Plan { op: "conv1d", stride: &[stride], padding: &[padding], dilation: &[dilation], groups };
+    let plan = Plan { op: "conv1d", stride: &[stride], padding: &[padding], dilation: &[dilation], groups, taps: None };
     plan.conv_shape(x, w, bias)
 }
 
@@ -400,11 +427,18 @@ pub fn conv_transpose1d_shape(
     options: &ConvTranspose1dOptions,
 ) -> Dims {
     let ConvTranspose1dOptions { stride, padding, output_padding, dilation, groups } = *options;
-    let plan = Plan { op: "conv_transpose1d", stride: &[stride], padding: &[padding], dilation: &[dilation], groups };
+    let plan = Plan {
+        op: "conv_transpose1d",
+        stride: &[stride],
+        padding: &[padding],
+        dilation: &[dilation],
+        groups,
+        taps: None,
+    };
     plan.transposed_shape(x, w, bias, &[output_padding])
 }
 
 fn plan<'a>(op: &'static str, options: &'a Conv2dOptions) -> Plan<'a> {
-    let Conv2dOptions { stride, padding, dilation, groups } = options;
-    Plan { op, stride, padding, dilation, groups: *groups }
+    let Conv2dOptions { stride, padding, dilation, groups, taps } = options;
+    Plan { op, stride, padding, dilation, groups: *groups, taps: *taps }
 }

@@ -66,7 +66,10 @@ impl Units {
 #[derive(Clone, Copy)]
 pub(super) struct Columns {
     pub by_channels: bool,
+    /// Of the kernel, those that are used.
     pub taps: usize,
+    /// All of the kernel.
+    pub kernel: usize,
     /// Channels, or all taps of all channels.
     pub panels: Panels,
 }
@@ -79,9 +82,10 @@ impl Columns {
     /// Where column `l` of panel `b` stands in a row of dW.
     pub fn place(&self, b: usize, l: usize) -> usize {
         if self.by_channels {
-            (self.panels.start(b / self.taps) + l) * self.taps + b % self.taps
+            (self.panels.start(b / self.taps) + l) * self.kernel + b % self.taps
         } else {
-            self.panels.start(b) + l
+            let at = self.panels.start(b) + l;
+            at / self.taps * self.kernel + at % self.taps
         }
     }
 

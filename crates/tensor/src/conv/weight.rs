@@ -40,6 +40,8 @@ pub(super) struct WeightGradient<'a> {
     pub channels: usize,
     /// Of the convolution, down and across.
     pub axes: [Axis; 2],
+    /// How many of the kernel's taps are used, row by row; the gradient of the others is 0.
+    pub taps: usize,
     pub x: &'a [f32],
     pub dy: &'a [f32],
 }
@@ -72,11 +74,12 @@ impl Kernel for Run<'_> {
         let Run { problem, dw } = self;
         let WeightGradient { images, groups, rows, channels, ref axes, .. } = *problem;
         let shape = const { TileShape::of(S::ISA, S::LANES) };
-        let taps = axes[0].taps * axes[1].taps;
+        let (taps, kernel) = (problem.taps, axes[0].taps * axes[1].taps);
         let by_channels = channels >= MANY_CHANNELS;
         let columns = Columns {
             by_channels,
             taps,
+            kernel,
             panels: Panels::fixed(if by_channels { channels } else { channels * taps }, shape.nr),
         };
         let units = Units::new(images, axes.map(|axis| axis.out));
@@ -94,7 +97,7 @@ impl Kernel for Run<'_> {
             let job = Job { s, shape, problem, units: &units, columns, tasks, slice_len, sums };
             for_each_task(tasks.iter().product(), work.div_ceil(64), |t| job.task(t));
             // Now row by row: the slices added up, each column to its place.
-            let row_len = channels * taps;
+            let row_len = channels * kernel;
             for_each_chunk(dw, row_len, slices * slice_len, |row, out| {
                 let (group, m) = (row / rows, row % rows);
                 s.enter(Collect {
@@ -255,16 +258,14 @@ impl<S: Simd> Job<'_, S> {
         let (pixels, nr) = (h.len() * w.len(), self.shape.nr);
         let zero = unit.images.len() * pixels;
         at.clear();
-        for i in 0..rows.taps {
-            for j in 0..cols.taps {
-                for n in 0..unit.images.len() {
-                    for y in unit.y.clone() {
-                        let row = rows.element(y, i).map(|row| n * pixels + (row - h.start) * w.len());
-                        at.extend(unit.x.clone().map(|x| match (row, cols.element(x, j)) {
-                            (Some(row), Some(col)) => (row + col - w.start) * nr,
-                            _ => zero * nr,
-                        }));
-                    }
+        for (i, j) in (0..self.problem.taps).map(|tap| (tap / cols.taps, tap % cols.taps)) {
+            for n in 0..unit.images.len() {
+                for y in unit.y.clone() {
+                    let row = rows.element(y, i).map(|row| n * pixels + (row - h.start) * w.len());
+                    at.extend(unit.x.clone().map(|x| match (row, cols.element(x, j)) {
+                        (Some(row), Some(col)) => (row + col - w.start) * nr,
+                        _ => zero * nr,
+                    }));
                 }
             }
         }
@@ -315,7 +316,7 @@ impl<S: Simd> Job<'_, S> {
                 }
                 for b in parts.clone() {
                     let taps = self.columns.panels.range(b);
-                    layout.places([0, 0], taps.clone(), 0, &mut places);
+                    layout.places([0, 0], &(0..self.columns.taps), taps.clone(), 0, &mut places);
                     for (n, copy) in copies.chunks_exact(copy_len).enumerate() {
                         pack_moves(self.s, copy, &places, &vectors, row_len, &mut windows[n * unit.each()..]);
                     }
@@ -356,6 +357,9 @@ impl Kernel for Collect<'_> {
         let Collect { partials, slices, slice_len, columns, first, rows, m, out } = self;
         let nr = const { TileShape::of(S::ISA, S::LANES) }.nr;
         let mut sums = [0.0f32; 64];
+        if columns.taps < columns.kernel {
+            out.fill(0.0);
+        }
         for b in 0..columns.count() {
             let from = ((first + b) * rows + m) * nr;
             for l in (0..nr).step_by(S::LANES) {

@@ -1,6 +1,7 @@
 //! Which element of an image each tap of a window reads, and which taps each output of a transpose has.
 
 use crate::list::List;
+use std::ops::Range;
 
 /// One axis: tap t of output q reads element q·stride + t·dilation − before of the image, or zero outside of it.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +70,16 @@ impl Phase {
     /// The kernel's index of tap `t`.
     pub fn tap(&self, t: usize) -> usize {
         (self.tap_first as isize + t as isize * self.tap_step) as usize
+    }
+
+    /// Which taps of this phase of the rows and one of the columns, counted row by row, are among the first `most` of a kernel of `width` columns. The
+    /// kernel's order rises along a convolution's taps and falls along a transposed one's, so those are the first or the last of them.
+    pub fn seen(&self, cols: &Phase, width: usize, most: usize) -> Range<usize> {
+        let across = cols.axis.taps;
+        let all = self.axis.taps * across;
+        let is_seen = |&t: &usize| self.tap(t / across) * width + cols.tap(t % across) < most;
+        let first = (0..all).find(is_seen).unwrap_or(all);
+        first..(first..all).rfind(is_seen).map_or(first, |last| last + 1)
     }
 
     /// Whether tap t is the kernel's t.
