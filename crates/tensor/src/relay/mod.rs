@@ -77,7 +77,7 @@ impl Kernel for Relay<'_> {
             }
         };
         match parallel {
-            true => in_phases(stages.len(), |p| &stages[p], count, task),
+            true => in_phases(stages.len(), |p| &stages[p], count, || (), |(), stage, t| task(stage, t)),
             false => stages.iter().for_each(|stage| (0..count(&stage)).for_each(|t| task(&stage, t))),
         }
     }
