@@ -136,7 +136,7 @@ pub struct Sample {
     /// What the noise of the samples follows from; text i is that of seed S + i [default: 0]
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = seed, conflicts_with = "kind")]
     pub seed: Option<u64>,
-    /// Another picture of the model instead of samples, such as reconstructions or interpolations
+    /// Another picture of the model instead of samples, such as reconstructions, interpolations or receptive-field
     #[arg(long, value_name = "KIND", conflicts_with_all = ["prompt", "tokens", "temperature", "top_k", "top_p", "min_p",
           "repetition_penalty", "greedy", "stop", "beams", "length_penalty", "show_probabilities", "attention"])]
     pub kind: Option<String>,
@@ -148,7 +148,7 @@ pub struct Sample {
     pub suffix: Option<String>,
     #[command(flatten)]
     pub texts: Texts,
-    /// The file to write: .png for pictures, .txt for text [default: KIND.png, or samples-seed-S.png, in DIR/samples, and -2 is
+    /// The file to write: .png for pictures, .svg for drawings, .txt for text [default: KIND.png or KIND.svg, or samples-seed-S.png, in DIR/samples, and -2 is
     /// added if that exists, …; text is shown here]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

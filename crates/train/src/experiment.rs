@@ -65,10 +65,10 @@ pub trait Experiment {
         Ok(match self.writer() {
             Some(writer) if writer.writes_lines() => {
                 let line =
-                    |i| Ok(writer.written("", &Sampling { seed: seed.wrapping_add(i), ..Sampling::default() })? + "\n");
+                    |i| Ok(writer.written("", &Sampling { seed: seed.wrapping_add(i), ..writer.usual() })? + "\n");
                 Sample::Text((0..LINES).map(line).collect::<Result<_, TrainError>>()?)
             }
-            Some(writer) => Sample::Text(writer.written("", &Sampling { seed, ..Sampling::default() })?),
+            Some(writer) => Sample::Text(writer.written("", &Sampling { seed, ..writer.usual() })?),
             None => Sample::Picture(self.sample(n, seed)),
         })
     }
@@ -80,6 +80,11 @@ pub trait Experiment {
 
     /// What a report shows of the trained model: samples first, then whatever else the family has to show. Text is shown besides.
     fn pictures(&self) -> Vec<Picture> {
+        Vec::new()
+    }
+
+    /// What a report shows besides, drawn in lines and letters: masks, what attention looks at.
+    fn drawings(&self) -> Vec<Drawing> {
         Vec::new()
     }
 
@@ -165,6 +170,17 @@ pub struct Picture {
     pub image: Image,
 }
 
+/// A drawing with what it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawing {
+    /// A word for file names: `masks`, `attention`.
+    pub name: &'static str,
+    /// What is to be seen, in a sentence.
+    pub caption: String,
+    /// The drawing, an SVG document.
+    pub svg: String,
+}
+
 /// A model with a name: what `glassbox train NAME` trains.
 #[derive(Debug)]
 pub struct Preset {
@@ -176,7 +192,7 @@ pub struct Preset {
     pub cost: &'static str,
     /// The model and its loss as formulas, in the paper's letters, one to a line.
     pub formula: &'static str,
-    /// The data set that it is trained on unless another is named.
+    /// The data set that it is trained on unless another is named; of one that makes its own, a word for that.
     pub data: &'static str,
     /// What `--set` can change. `batch`, `sample_every` and `checkpoint_every` must be among them, for the runner reads them;
     /// and `epochs`, if there are no `steps`.
@@ -193,6 +209,8 @@ pub type Built = Result<Box<dyn Experiment>, TrainError>;
 /// Makes an untrained model for a configuration, on data of the kind that it is for.
 #[derive(Debug, Clone, Copy)]
 pub enum Build {
+    /// Of problems that it makes itself, from the seed: it reads no data.
+    Generated(fn(&RunConfig) -> Built),
     /// Of pictures.
     Pictures(fn(&RunConfig, DataSplits) -> Built),
     /// Of a text.
@@ -211,7 +229,7 @@ impl Build {
     pub fn pictures(&self, config: &RunConfig, data: DataSplits) -> Built {
         match self {
             Build::Pictures(build) => build(config, data),
-            Build::Text(_) => panic!("{} is no model of pictures", config.preset().name),
+            _ => panic!("{} is no model of pictures", config.preset().name),
         }
     }
 
@@ -226,7 +244,7 @@ impl Build {
     pub fn text(&self, config: &RunConfig, data: Text) -> Built {
         match self {
             Build::Text(build) => build(config, data),
-            Build::Pictures(_) => panic!("{} is no model of text", config.preset().name),
+            _ => panic!("{} is no model of text", config.preset().name),
         }
     }
 }
@@ -235,13 +253,24 @@ impl RunConfig {
     /// The untrained model on its data, which are opened. The horizon is fixed, unless it is already.
     ///
     /// # Errors
-    /// If the data cannot be opened or are of another kind, or if settings contradict each other or the data.
+    /// If the data cannot be opened or are of another kind, if there should be none, or if settings contradict each other or the data.
     pub fn build(&mut self) -> Built {
         match self.preset().build {
-            Build::Pictures(_) if self.from.is_some() => Err(TrainError::Contradiction(format!(
+            Build::Pictures(_) | Build::Generated(_) if self.from.is_some() => Err(TrainError::Contradiction(format!(
                 "{} begins with nothing, and --from is for models that write; leave it out",
                 self.preset().name
             ))),
+            Build::Generated(build) => {
+                let Preset { name, data, .. } = self.preset();
+                if self.data != *data {
+                    return Err(TrainError::Contradiction(format!(
+                        "{name} makes its own problems from the seed and reads no data, so it can't be trained on {}; leave --data out",
+                        self.data
+                    )));
+                }
+                self.fix_horizon(0);
+                build(self)
+            }
             Build::Pictures(build) => {
                 let data = open(&self.data)?;
                 self.fix_horizon(data.train.len());

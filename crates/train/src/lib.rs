@@ -46,7 +46,7 @@ pub use curves::{Curve, PALETTE, curves_svg};
 pub use error::TrainError;
 pub use evaluation::Evaluation;
 pub use experiment::{
-    Build, Built, Experiment, Parameter, Picture, Preset, Sample, StepOutcome, find_preset, parameters_of,
+    Build, Built, Drawing, Experiment, Parameter, Picture, Preset, Sample, StepOutcome, find_preset, parameters_of,
 };
 pub use interrupt::catch_interrupts;
 pub use manifest::{Damage, Flaw};

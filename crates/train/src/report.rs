@@ -3,7 +3,7 @@
 use crate::curves::{Curve, curves_svg};
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
-use crate::experiment::Picture;
+use crate::experiment::{Drawing, Picture};
 use crate::metrics::{HELD_OUT, Metrics, Record, read_metrics, shown};
 use crate::page::Page;
 use crate::recorded::points;
@@ -27,11 +27,16 @@ const NO_PARTS: [&str; 4] = ["loss", "grad_norm", "lr", "accuracy"];
 pub fn report(run: &Trained) -> Result<Page, TrainError> {
     let noted = Evaluation::read(&run.dir)?.filter(|e| e.step == run.step).map(|e| e.metrics);
     let evaluation = noted.unwrap_or_else(|| run.experiment.evaluate());
-    page(run, &run.experiment.pictures(), &evaluation)
+    page(run, &run.experiment.pictures(), &run.experiment.drawings(), &evaluation)
 }
 
 /// The report of a run as it stands.
-pub(crate) fn page(run: &Trained, pictures: &[Picture], evaluation: &Metrics) -> Result<Page, TrainError> {
+pub(crate) fn page(
+    run: &Trained,
+    pictures: &[Picture],
+    drawings: &[Drawing],
+    evaluation: &Metrics,
+) -> Result<Page, TrainError> {
     let mut records = read_metrics(&run.dir.metrics_path())?;
     records.retain(|record| record.step <= run.step);
     let preset = run.config.preset();
@@ -61,6 +66,9 @@ pub(crate) fn page(run: &Trained, pictures: &[Picture], evaluation: &Metrics) ->
     page.heading("What the trained model makes");
     for picture in pictures {
         page.picture(&picture.image, 2, &picture.caption);
+    }
+    for drawing in drawings {
+        page.drawing(&drawing.svg, &drawing.caption);
     }
 
     let texts = written(run)?;

@@ -194,6 +194,11 @@ impl RunDir {
         self.samples_path().join(format!("{name}.png"))
     }
 
+    /// `samples/NAME.svg`: a drawing of the trained model.
+    pub fn drawing_path(&self, name: &str) -> PathBuf {
+        self.samples_path().join(format!("{name}.svg"))
+    }
+
     /// `checkpoints/step-N`.
     pub fn checkpoint_path(&self, step: u64) -> PathBuf {
         self.checkpoints_path().join(format!("step-{step}"))

@@ -5,7 +5,7 @@ use crate::checkpoints::KEPT;
 use crate::config::RunConfig;
 use crate::error::TrainError;
 use crate::evaluation::Evaluation;
-use crate::experiment::{Preset, Sample};
+use crate::experiment::{Build, Preset, Sample};
 use crate::lock::Lock;
 use crate::metrics::{HELD_OUT, Metrics, MetricsLog, Record};
 use crate::observer::Observer;
@@ -68,7 +68,9 @@ impl Runner {
     pub fn start(mut config: RunConfig, out: &Path) -> Result<Runner, TrainError> {
         config.from = config.from.map(|from| found_again(&from)).transpose()?;
         let experiment = config.build()?;
-        config.data = glassbox_data::absolute(&config.data); // found again from elsewhere
+        if !matches!(config.preset().build, Build::Generated(_)) {
+            config.data = glassbox_data::absolute(&config.data); // found again from elsewhere
+        }
         let text = config.to_toml()?;
         let (dir, lock) = RunDir::create(out)?;
         let log = MetricsLog::open_at(&dir.metrics_path(), 0)?;
@@ -296,8 +298,14 @@ impl Runner {
             write_png(&path, &picture.image)?;
             pictures.push(path);
         }
+        let drawn = run.experiment.drawings();
+        for drawing in &drawn {
+            let path = run.dir.drawing_path(drawing.name);
+            write_atomically(&path, drawing.svg.as_bytes())?;
+            pictures.push(path);
+        }
         let texts: Vec<_> = [run.dir.text_path(step)].into_iter().filter(|path| path.exists()).collect();
-        report::page(run, &shown, &evaluation)?.write(&run.dir.report_path())?;
+        report::page(run, &shown, &drawn, &evaluation)?.write(&run.dir.report_path())?;
         // Last, for it tells that all of this is there: see is_concluded.
         Evaluation { step, metrics: evaluation.clone() }.write(&run.dir)?;
         Ok(Outcome { step, ending, evaluation, seconds, pictures, texts, report: run.dir.report_path() })

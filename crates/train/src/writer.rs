@@ -93,6 +93,11 @@ impl<'a> Piece<'a> {
 
 /// A model that writes text.
 pub trait Writer {
+    /// How it writes unless it is told otherwise.
+    fn usual(&self) -> Sampling {
+        Sampling::default()
+    }
+
     /// Goes on where `prompt` ends. Each token is handed to `out` as soon as it is written; the prompt is not. If `out` returns
     /// false, nobody reads on, and the writing ends.
     ///

@@ -59,8 +59,16 @@ impl LanguageModel for Bigram {
         self.context
     }
 
-    fn forward(&self, ids: &Ids, _: &Context) -> Var {
+    fn receptive_field(&self) -> usize {
+        1
+    }
+
+    fn vectors(&self, ids: &Ids) -> Var {
         self.table.forward(ids) // (B, T) -> (B, T, V)
+    }
+
+    fn predict(&self, x: &Var, _: &Context) -> Var {
+        x.clone() // the vector of a token are its logits
     }
 
     fn begin(&self) {}

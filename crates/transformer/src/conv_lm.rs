@@ -113,9 +113,9 @@ impl ConvLm {
         self.layers.iter().map(zeros).collect()
     }
 
-    /// (B, T) after what came before it -> (B, V, T).
-    fn logits(&self, ids: &Ids, before: &mut [Var]) -> Var {
-        let mut x = self.embedding.forward(ids).permute(&[0, 2, 1]); // (B, T) -> (B, T, C) -> (B, C, T)
+    /// (B, T, C) after what came before it -> (B, V, T).
+    fn logits(&self, x: &Var, before: &mut [Var]) -> Var {
+        let mut x = x.permute(&[0, 2, 1]); // (B, T, C) -> (B, C, T)
         for (layer, before) in self.layers.iter().zip(before) {
             (x, *before) = layer.forward(&x, before);
         }
@@ -131,8 +131,16 @@ impl LanguageModel for ConvLm {
         self.sizes.context
     }
 
-    fn forward(&self, ids: &Ids, _: &Context) -> Var {
-        self.logits(ids, &mut self.nothing(ids.shape()[0])).permute(&[0, 2, 1]) // (B, V, T) -> (B, T, V)
+    fn receptive_field(&self) -> usize {
+        self.sees()
+    }
+
+    fn vectors(&self, ids: &Ids) -> Var {
+        self.embedding.forward(ids)
+    }
+
+    fn predict(&self, x: &Var, _: &Context) -> Var {
+        self.logits(x, &mut self.nothing(x.shape()[0])).permute(&[0, 2, 1]) // (B, V, T) -> (B, T, V)
     }
 
     fn begin(&self) -> Vec<Tensor> {
@@ -141,7 +149,7 @@ impl LanguageModel for ConvLm {
 
     fn read(&self, state: &mut Vec<Tensor>, tokens: &[u32]) -> Tensor {
         let mut before: Vec<Var> = state.drain(..).map(Var::constant).collect();
-        let logits = self.logits(&Ids::from_slice(tokens, [1, tokens.len()]), &mut before);
+        let logits = self.logits(&self.vectors(&Ids::from_slice(tokens, [1, tokens.len()])), &mut before);
         state.extend(before.into_iter().map(Var::into_value));
         logits.value().select(2, tokens.len() - 1).reshape([self.sizes.words])
     }

@@ -6,6 +6,10 @@ use crate::start::Start;
 use crate::tokenizer::{BpeTrainer, END_OF_TEXT, FORM_FEED, Tokenizer, TokenizerError, Vocabulary};
 use glassbox_data::text::{Document, Text};
 use glassbox_train::{RunConfig, TrainError};
+use std::path::Path;
+
+/// What the tokens of a checkpoint stand for.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// A text in tokens.
 ///
@@ -106,6 +110,31 @@ impl Corpus {
             }
         };
         Corpus::new(text, tokenizer)
+    }
+
+    /// Writes what the tokens stand for into the folder of a checkpoint.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn save_tokenizer(&self, folder: &Path) -> Result<(), TrainError> {
+        self.tokenizer.save(&folder.join(TOKENIZER)).map_err(refused)
+    }
+
+    /// Refuses a checkpoint whose tokens stand for something else.
+    ///
+    /// # Errors
+    /// If they do, or the file is missing or damaged.
+    pub(crate) fn check_tokenizer(&self, folder: &Path) -> Result<(), TrainError> {
+        let path = folder.join(TOKENIZER);
+        let known = Tokenizer::open(&path).map_err(refused)?;
+        if known.to_json() != self.tokenizer.to_json() {
+            let problem = format!(
+                "{} gives other tokens than the text that the model learned to read; put that text back in its place",
+                self.name
+            );
+            return Err(TrainError::Damaged { path, problem });
+        }
+        Ok(())
     }
 
     /// What the text is called.

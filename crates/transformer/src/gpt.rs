@@ -379,8 +379,12 @@ impl LanguageModel for Gpt {
         self.sizes.context
     }
 
-    fn forward(&self, ids: &Ids, ctx: &Context) -> Var {
-        self.logits(&self.embed(ids, 0), ctx, None)
+    fn vectors(&self, ids: &Ids) -> Var {
+        self.embed(ids, 0)
+    }
+
+    fn predict(&self, x: &Var, ctx: &Context) -> Var {
+        self.logits(x, ctx, None)
     }
 
     fn begin(&self) -> Cache {

@@ -54,6 +54,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! ## Two halves
+//!
+//! [`EncoderDecoder`] is the transformer as it was first (Vaswani et al. 2017): an encoder that sees all of a question, and a decoder that
+//! sees its answer up to here and, by cross-attention, all of the question. [`ProblemTraining`] teaches it problems with a known answer.
+//!
+//! ## What is seen
+//!
+//! [`receptive_field`] asks the derivative of every prediction with respect to every token. Of what comes later it is zero, for every model
+//! here, exactly; a test holds them to it.
+//!
 //! ## What a token is
 //!
 //! A character, a byte, or a piece of a word that byte pairs gave: [`tokenizer`] finds them, learns them, and reads those of other
@@ -86,8 +96,10 @@ mod corpus;
 mod counts;
 mod decoding;
 mod documents;
+mod encoder_decoder;
 mod explained;
 mod gpt;
+mod heat_map;
 mod llama;
 mod longer;
 mod lora;
@@ -97,6 +109,7 @@ mod model;
 mod optimiser;
 mod presets;
 mod pretrained;
+mod receptive_field;
 mod recurrence;
 mod rnn_lm;
 mod sampling;
@@ -117,6 +130,10 @@ pub use conv_lm::{ConvLm, ConvLmSizes, GatedLayer};
 pub use corpus::Corpus;
 pub use counts::PairCounts;
 pub use documents::Documents;
+pub use encoder_decoder::{
+    Decoder, ENCODER_DECODER, Encoded, Encoder, EncoderDecoder, EncoderDecoderSizes, Exercise, Halves, Kept, Part,
+    ProblemTraining, Problems, Task,
+};
 pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, LoraSizes, Mlp};
 pub use llama::{Llama, LlamaOptions, LlamaSizes};
 pub use longer::{GPT_CODE, GPT_SHAKESPEARE};
@@ -125,6 +142,7 @@ pub use mlp_lm::{MlpLm, MlpLmSizes};
 pub use model::{IGNORED, LanguageModel};
 pub use presets::{BIGRAM, CONV_LM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};
 pub use pretrained::{Pieces, Pretrained, PretrainedError, parse_llama2c};
+pub use receptive_field::{receptive_field, sensitivity};
 pub use recurrence::{Cell, Recurrence, State};
 pub use rnn_lm::{RnnLm, RnnLmSizes};
 pub use sampling::{choose, probabilities};

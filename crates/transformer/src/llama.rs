@@ -246,8 +246,12 @@ impl LanguageModel for Llama {
         self.sizes.context
     }
 
-    fn forward(&self, ids: &Ids, _: &Context) -> Var {
-        self.logits(&self.embed(ids))
+    fn vectors(&self, ids: &Ids) -> Var {
+        self.embed(ids)
+    }
+
+    fn predict(&self, x: &Var, _: &Context) -> Var {
+        self.logits(x)
     }
 
     fn begin(&self) -> Cache {

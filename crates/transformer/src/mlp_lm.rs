@@ -77,11 +77,19 @@ impl LanguageModel for MlpLm {
         self.sizes.context
     }
 
-    fn forward(&self, ids: &Ids, _: &Context) -> Var {
-        let (k, t) = (self.sizes.seen, ids.shape()[1]);
-        let x = self.embedding.forward(ids); // (B, T) -> (B, T, E)
-        let nothing = Var::constant(Tensor::zeros([ids.shape()[0], k - 1, self.sizes.width]));
-        let x = Var::cat(&[&nothing, &x], 1); // (B, K − 1 + T, E)
+    fn receptive_field(&self) -> usize {
+        self.sizes.seen
+    }
+
+    fn vectors(&self, ids: &Ids) -> Var {
+        self.embedding.forward(ids) // (B, T) -> (B, T, E)
+    }
+
+    fn predict(&self, x: &Var, _: &Context) -> Var {
+        let &[b, t, width] = x.shape() else { panic!("MlpLm: x {:?} is not (B, T, E)", x.shape()) };
+        let k = self.sizes.seen;
+        let nothing = Var::constant(Tensor::zeros([b, k - 1, width]));
+        let x = Var::cat(&[&nothing, x], 1); // (B, K − 1 + T, E)
         let shifted: Vec<Var> = (0..k).map(|i| x.narrow(1, i, t)).collect(); // K × (B, T, E), the oldest first
         let seen = Var::cat(&shifted.iter().collect::<Vec<_>>(), -1); // (B, T, K·E)
         self.head.forward(&self.hidden.forward(&seen).tanh())

@@ -15,8 +15,24 @@ pub trait LanguageModel: Module + Clone {
     /// The most tokens that it looks at, the one that is read last among them.
     fn context(&self) -> usize;
 
+    /// On how many tokens a prediction depends, the last among them: its receptive field.
+    fn receptive_field(&self) -> usize {
+        self.context()
+    }
+
+    /// What it reads, a vector for each token: (B, T) -> (B, T, E).
+    ///
+    /// # Panics
+    /// If a token is no word, or there are more than the context.
+    fn vectors(&self, ids: &Ids) -> Var;
+
+    /// The logits of the next token after each of these vectors: (B, T, E) -> (B, T, V), with T at most the context.
+    fn predict(&self, x: &Var, ctx: &Context) -> Var;
+
     /// The logits of the next token after each: (B, T) -> (B, T, V), with T at most the context.
-    fn forward(&self, ids: &Ids, ctx: &Context) -> Var;
+    fn forward(&self, ids: &Ids, ctx: &Context) -> Var {
+        self.predict(&self.vectors(ids), ctx)
+    }
 
     /// The state before any token.
     fn begin(&self) -> Self::State;

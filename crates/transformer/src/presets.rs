@@ -3,6 +3,7 @@
 use crate::bigram::Bigram;
 use crate::conv_lm::ConvLm;
 use crate::documents::{DOCUMENTS, SPLIT};
+use crate::encoder_decoder::ENCODER_DECODER;
 use crate::gpt::Gpt;
 use crate::llama::Llama;
 use crate::longer::{GPT_CODE, GPT_SHAKESPEARE};
@@ -225,4 +226,4 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 
 /// All presets of this family.
 pub static PRESETS: &[&Preset] =
-    &[&BIGRAM, &MLP_LM, &RNN_LM, &CONV_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE];
+    &[&BIGRAM, &MLP_LM, &RNN_LM, &CONV_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE, &ENCODER_DECODER];

@@ -76,8 +76,12 @@ impl LanguageModel for RnnLm {
         self.sizes.context
     }
 
-    fn forward(&self, ids: &Ids, ctx: &Context) -> Var {
-        let (h, _) = self.recurrence.forward(&self.embedding.forward(ids), None, ctx);
+    fn vectors(&self, ids: &Ids) -> Var {
+        self.embedding.forward(ids)
+    }
+
+    fn predict(&self, x: &Var, ctx: &Context) -> Var {
+        let (h, _) = self.recurrence.forward(x, None, ctx);
         self.head.forward(&h)
     }
 

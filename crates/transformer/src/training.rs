@@ -1,14 +1,14 @@
 //! Training a language model: one step, and the promises of [`Experiment`] around it.
 
 use crate::author::{Author, Spelling, Tokens};
-use crate::corpus::{Corpus, Part, encode, refused};
+use crate::corpus::{Corpus, Part, encode};
 use crate::documents::Documents;
 use crate::explained::remarks;
 use crate::middle::Middle;
 use crate::model::{IGNORED, LanguageModel};
 use crate::optimiser::Optimiser;
+use crate::receptive_field::receptive_field_drawing;
 use crate::start::Start;
-use crate::tokenizer::Tokenizer;
 use crate::unfrozen::Unfrozen;
 use crate::windows::Windows;
 use glassbox_autograd::{Gradients, Var};
@@ -17,13 +17,16 @@ use glassbox_nn::Context;
 use glassbox_nn::optim::{Schedule, clip_grad_norm};
 use glassbox_tensor::random::Key;
 use glassbox_train::{
-    Experiment, Metrics, Parameter, Piece, RunConfig, Sampling, StepOutcome, TrainError, Writer, no_middle,
+    Drawing, Experiment, Metrics, Parameter, Piece, RunConfig, Sampling, StepOutcome, TrainError, Writer, no_middle,
     parameters_of,
 };
 use std::path::Path;
 
 /// Tokens at a time where no gradient is wanted; it bounds memory, not the result.
 const EVALUATION_TOKENS: usize = 4096;
+
+/// Tokens of the held-out text whose derivatives are drawn.
+const DRAWN_TOKENS: usize = 32;
 
 /// Weights, gradients and both moments of so many take 4 GiB.
 const MOST_WEIGHTS: usize = 1 << 28;
@@ -269,21 +272,22 @@ impl<M: LanguageModel> Experiment for Training<M> {
         remarks(&self.model, &self.windows(0))
     }
 
+    fn drawings(&self) -> Vec<Drawing> {
+        let shown = self.text.test().len().min(self.model.context()).min(DRAWN_TOKENS);
+        let said = |token: u32| {
+            let bytes = self.text.tokenizer().decode_bytes(&[token]).expect("a token of this tokenizer");
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        vec![receptive_field_drawing(&self.model, &self.text.test()[..shown], said)]
+    }
+
     fn save(&self, folder: &Path) -> Result<(), TrainError> {
         self.optimiser.save(&Unfrozen(&self.model), folder)?;
-        self.text.tokenizer().save(&folder.join(TOKENIZER)).map_err(refused)
+        self.text.save_tokenizer(folder)
     }
 
     fn load(&mut self, folder: &Path) -> Result<(), TrainError> {
-        let path = folder.join(TOKENIZER);
-        let known = Tokenizer::open(&path).map_err(refused)?;
-        if known.to_json() != self.text.tokenizer().to_json() {
-            let problem = format!(
-                "{} gives other tokens than the text that the model learned to read; put that text back in its place",
-                self.text.name()
-            );
-            return Err(TrainError::Damaged { path, problem });
-        }
+        self.text.check_tokenizer(folder)?;
         self.optimiser.load(&mut Unfrozen(&mut self.model), folder)
     }
 }
@@ -343,6 +347,3 @@ impl<M: LanguageModel> Training<M> {
         Spelling { tokens, before: Vec::new(), alone, ends: end.into_iter().collect() }
     }
 }
-
-/// What the tokens stand for.
-const TOKENIZER: &str = "tokenizer.json";

@@ -41,9 +41,9 @@ impl Job<'_> {
     }
 
     /// How text number `i` is written.
-    fn sampling(&self, i: u64) -> Sampling {
+    fn sampling(&self, writer: &dyn Writer, i: u64) -> Sampling {
         let texts = self.texts;
-        let usual = if texts.greedy || texts.beams.is_some() { Sampling::greedy() } else { Sampling::default() };
+        let usual = if texts.greedy || texts.beams.is_some() { Sampling::greedy() } else { writer.usual() };
         Sampling {
             tokens: texts.tokens.unwrap_or(usual.tokens),
             seed: self.seed.unwrap_or(usual.seed).wrapping_add(i),
@@ -87,7 +87,7 @@ pub fn write(writer: &dyn Writer, name: &str, job: &Job<'_>) -> Result<(), Failu
         if i > 0 && !writer.writes_lines() {
             say(RULE)?;
         }
-        let sampling = job.sampling(i);
+        let sampling = job.sampling(writer, i);
         let (mut outcome, mut begun) = (Ok(()), listed);
         // The prompt comes with the first piece, so that a prompt which is refused says nothing.
         let mut hear = |piece: &Piece<'_>| {

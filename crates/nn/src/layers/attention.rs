@@ -190,16 +190,59 @@ impl MultiHeadAttention {
     /// If shapes don't fit together.
     #[track_caller]
     pub fn attend(&self, query: &Var, key: &Var, value: &Var, masks: AttentionMasks<'_>) -> Var {
+        let [k, v] = self.keys_and_values(key, value);
+        self.attend_heads(&self.queries(query), &k, &v, masks)
+    }
+
+    /// The queries of each head: (B, T, E) -> (B, H, T, E/H).
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_nn::{AttentionMasks, MultiHeadAttention};
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let attention = MultiHeadAttention::new(12, 3, Key::new(0));
+    /// let [x, memory] = [[1, 5, 12], [1, 4, 12]].map(|shape| Var::constant(Tensor::randn(shape, Key::new(1))));
+    /// let [k, v] = attention.keys_and_values(&memory, &memory); // once for all queries that will come
+    /// let y = attention.attend_heads(&attention.queries(&x), &k, &v, AttentionMasks::NONE);
+    /// assert_eq!(y.value(), attention.attend(&x, &memory, &memory, AttentionMasks::NONE).value());
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes don't fit together.
+    #[track_caller]
+    pub fn queries(&self, query: &Var) -> Var {
+        self.project(query, 0)
+    }
+
+    /// The keys and values of each head: (B, S, kdim), (B, S, vdim) -> (B, H, S, E/H) each. See [`queries`](Self::queries).
+    ///
+    /// # Panics
+    /// If shapes don't fit together.
+    #[track_caller]
+    pub fn keys_and_values(&self, key: &Var, value: &Var) -> [Var; 2] {
+        [self.project(key, 1), self.project(value, 2)]
+    }
+
+    /// Attention of queries to keys and values that are made already: (B, H, T, E/H), (B, H, S, E/H), (B, H, S, E/H) ->
+    /// (B, T, E). See [`queries`](Self::queries).
+    ///
+    /// # Panics
+    /// If shapes don't fit together.
+    #[track_caller]
+    pub fn attend_heads(&self, q: &Var, k: &Var, v: &Var, masks: AttentionMasks<'_>) -> Var {
+        self.out_proj.forward(&masks.attend(q, k, v))
+    }
+
+    /// Product `i` of queries, keys and values: (B, T, …) -> (B, H, T, E/H).
+    #[track_caller]
+    fn project(&self, x: &Var, i: usize) -> Var {
+        let dim = self.out_proj.weight.value().shape()[0];
         let apart = [&self.q_proj_weight, &self.k_proj_weight, &self.v_proj_weight];
-        let weights = match &self.in_proj_weight {
-            Some(weight) => weight.var().chunk(3, 0), // (3E, E) -> 3 × (E, E)
-            None => apart.into_iter().flatten().map(Param::var).collect(),
+        let weight = match &self.in_proj_weight {
+            Some(weight) => weight.var().narrow(0, i * dim, dim), // (3E, E) -> (E, E)
+            None => apart[i].as_ref().expect("they are together or apart").var(),
         };
-        let biases = self.in_proj_bias.as_ref().map(|bias| bias.var().chunk(3, 0)); // (3E) -> 3 × (E)
-        let project = |x: &Var, i: usize| {
-            let y = x.linear(&weights[i], biases.as_ref().map(|biases| &biases[i])); // (B, T, …) -> (B, T, E)
-            split_heads(&y, self.heads) // (B, T, E) -> (B, H, T, E/H)
-        };
-        self.out_proj.forward(&masks.attend(&project(query, 0), &project(key, 1), &project(value, 2)))
+        let bias = self.in_proj_bias.as_ref().map(|bias| bias.var().narrow(0, i * dim, dim)); // (3E) -> (E)
+        split_heads(&x.linear(&weight, bias.as_ref()), self.heads) // (B, T, …) -> (B, T, E) -> (B, H, T, E/H)
     }
 }

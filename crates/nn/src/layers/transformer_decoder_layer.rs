@@ -115,9 +115,41 @@ impl TransformerDecoderLayer {
         memory_masks: AttentionMasks<'_>,
         ctx: &Context,
     ) -> Var {
+        let attention = |x: &Var| self.self_attn.forward(x, masks);
+        self.forward_by(x, ctx, attention, |x| self.multihead_attn.attend(x, memory, memory, memory_masks))
+    }
+
+    /// The same with attentions that the caller computes, (B, T, E) -> (B, T, E) each: to the sequence itself, and to the memory.
+    /// That is how keys and values are kept from token to token.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_nn::{AttentionMasks, Context, TransformerDecoderLayer};
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let layer = TransformerDecoderLayer::new(6, 2, Key::new(0));
+    /// let [x, memory] = [[1, 5, 6], [1, 3, 6]].map(|shape| Var::constant(Tensor::randn(shape, Key::new(1))));
+    /// let [k, v] = layer.multihead_attn.keys_and_values(&memory, &memory);
+    /// let to_memory = |x: &Var| {
+    ///     layer.multihead_attn.attend_heads(&layer.multihead_attn.queries(x), &k, &v, AttentionMasks::NONE)
+    /// };
+    /// let ctx = Context::eval();
+    /// let y = layer.forward_by(&x, &ctx, |x| layer.self_attn.forward(x, AttentionMasks::CAUSAL), to_memory);
+    /// assert_eq!(y.value(), layer.forward(&x, &memory, AttentionMasks::CAUSAL, AttentionMasks::NONE, &ctx).value());
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes don't fit together.
+    #[track_caller]
+    pub fn forward_by(
+        &self,
+        x: &Var,
+        ctx: &Context,
+        attention: impl FnOnce(&Var) -> Var,
+        to_memory: impl FnOnce(&Var) -> Var,
+    ) -> Var {
         let o = &self.options;
-        let x = o.add(x, &self.norm1, ctx, |x| self.self_attn.forward(x, masks));
-        let x = o.add(&x, &self.norm2, ctx, |x| self.multihead_attn.attend(x, memory, memory, memory_masks));
+        let x = o.add(x, &self.norm1, ctx, attention);
+        let x = o.add(&x, &self.norm2, ctx, to_memory);
         o.add(&x, &self.norm3, ctx, |x| o.feed_forward(&self.linear1, &self.linear2, x, ctx))
     }
 }

@@ -42,6 +42,14 @@ pub enum Schedule {
         /// The last.
         min: f64,
     },
+    /// lr·min(s⁻¹ᐟ², s·w⁻³ᐟ²) at step s = 1, 2, …: up in a line for w steps, then down as 1/√s (Vaswani et al. 2017, equation 3,
+    /// where lr is 1/√width).
+    InverseSqrt {
+        /// What the formula is multiplied by.
+        lr: f64,
+        /// w: how many steps it rises, at least 1.
+        warmup: u64,
+    },
     /// Up and down again: see [`OneCycle`].
     OneCycle(OneCycle),
     /// From a part of another schedule's first learning rate up to it in a line, and then that schedule from its
@@ -91,6 +99,24 @@ impl Schedule {
         Self::Cosine { lr, steps, min: 0.0 }
     }
 
+    /// The transformer's: up for `warmup` steps, and down as 1/√step.
+    ///
+    /// ```
+    /// use glassbox_nn::optim::Schedule;
+    /// let schedule = Schedule::inverse_sqrt(512f64.powf(-0.5), 4000); // Vaswani et al. 2017, for a width of 512
+    /// assert!((schedule.lr(3999) - (512f64 * 4000.0).powf(-0.5)).abs() < 1e-12); // its highest, 7·10⁻⁴
+    /// assert!((schedule.lr(0) * 4000.0 - schedule.lr(3999)).abs() < 1e-12);
+    /// assert!((schedule.lr(15_999) * 2.0 - schedule.lr(3999)).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// If `warmup` is 0: its first step would have no bound.
+    #[track_caller]
+    pub fn inverse_sqrt(lr: f64, warmup: u64) -> Self {
+        assert!(warmup > 0, "Schedule::inverse_sqrt: a warm-up of 0 steps; it takes at least 1");
+        Self::InverseSqrt { lr, warmup }
+    }
+
     /// Up to `max_lr` and down again, by the defaults of [`OneCycle`].
     ///
     /// ```
@@ -120,6 +146,10 @@ impl Schedule {
             Schedule::Step { lr, every, gamma } => lr * gamma.powf((step / every.max(1)) as f64),
             Schedule::Cosine { steps, min, .. } if step >= steps => min,
             Schedule::Cosine { lr, steps, min } => min + (lr - min) * (1.0 + (PI * part(steps)).cos()) / 2.0,
+            Schedule::InverseSqrt { lr, warmup } => {
+                let (s, w) = ((step + 1) as f64, warmup.max(1) as f64);
+                lr * s.powf(-0.5).min(s * w.powf(-1.5))
+            }
             Schedule::OneCycle(ref cycle) => cycle.lr(step),
             Schedule::Warmup { steps, ref then, .. } if step >= steps => then.lr(step - steps),
             Schedule::Warmup { steps, start, ref then } => then.lr(0) * (start + (1.0 - start) * part(steps)),

@@ -47,7 +47,7 @@ pub fn opinionated_conv(context: usize) -> ConvLm {
     with_opinions(ConvLm::new(ConvLmSizes { words: 11, context, layers: 3, width: 8 }, Key::new(1)), 0.4, 1)
 }
 
-fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
+pub fn with_opinions<M: Module>(mut model: M, std: f32, key: u64) -> M {
     let mut number = 0;
     model.visit_mut(Name::root(), &mut |_, slot| {
         if let SlotMut::Param(param) = slot {
