@@ -20,7 +20,7 @@ use glassbox_train::Drawing;
 /// Directions in which the logits are looked at; each finds what is zero, and more make the size surer.
 const DIRECTIONS: u64 = 4;
 
-/// How much the logits at each position depend on the vector at each: ‖∂logits[t]/∂x[s]‖, (T, T) with a row for each t.
+/// How much the logits at each position depend on the vector at each: ‖∂logits\[t\]/∂x\[s\]‖, (T, T) with a row for each t.
 ///
 /// The norm is Frobenius'. With w from N(0, 1), E‖Jᵀw‖² = ‖J‖²; it is the mean over four such w, so its sizes are estimates, and what is
 /// zero is zero. Row t of `x` is copy t of the sequence, of which only logits t are asked: one backward pass answers for all.

@@ -7,7 +7,7 @@ use glassbox_data::text::Text;
 use glassbox_nn::Context;
 use glassbox_tensor::Ids;
 use glassbox_tensor::random::Key;
-use glassbox_train::{Experiment, Preset, RunConfig, Sampling};
+use glassbox_train::{Build, Experiment, Preset, RunConfig, Sampling};
 use glassbox_transformer::tokenizer::Vocabulary;
 use glassbox_transformer::{
     Bigram, Documents, GPT, Gpt, IGNORED, LanguageModel, PRESETS, PairCounts, Split, Trainable, Training, Windows,
@@ -26,9 +26,10 @@ fn by_lines(preset: &'static Preset) -> RunConfig {
 /// Letters of [`NAMES`], and the end of a line.
 const WORDS: f64 = 17.0;
 
-/// Presets whose tokens are characters and whose sizes a test can set.
+/// Presets of texts whose tokens are characters and whose sizes a test can set.
 fn small_presets() -> impl Iterator<Item = &'static Preset> {
-    PRESETS.iter().copied().filter(|preset| !["gpt-code", "gpt-shakespeare"].contains(&preset.name))
+    let of_text = |preset: &&Preset| matches!(preset.build, Build::Text(_));
+    PRESETS.iter().copied().filter(of_text).filter(|preset| !["gpt-code", "gpt-shakespeare"].contains(&preset.name))
 }
 
 /// The names that makemore's numbers are about, where they are.

@@ -120,7 +120,7 @@ fn of_text(data: &Text) -> Summary {
     let documents = || data.train().iter().chain(data.test());
     let characters: BTreeSet<char> = documents().flat_map(|d| d.prompt.chars().chain(d.text.chars())).collect();
     let shown: String = characters.iter().take(200).collect();
-    let head: String = documents().next().map_or(String::new(), |first| first.text.chars().take(2000).collect());
+    let head: String = documents().flat_map(|d| d.text.chars()).take(2000).collect();
     let lines: Vec<String> = head.lines().take(6).map(|line| line.chars().take(100).collect()).collect();
     let [train, test] = data.characters();
     let of = |part: &[_]| match data.in_documents() {
