@@ -89,6 +89,7 @@
 mod attention_map;
 mod author;
 mod beam;
+mod bert;
 mod bigram;
 mod cache;
 mod conv_lm;
@@ -124,6 +125,10 @@ mod windows;
 mod writing;
 
 pub use beam::beam_search;
+pub use bert::{
+    BERT, Bert, BertAttention, BertEmbeddings, BertEncoder, BertIntermediate, BertLayer, BertModel, BertOutput,
+    BertPredictions, BertSelfAttention, BertSizes, BertTransform, Masked, MaskedTraining, hide,
+};
 pub use bigram::Bigram;
 pub use cache::{Cache, Layer};
 pub use conv_lm::{ConvLm, ConvLmSizes, GatedLayer};

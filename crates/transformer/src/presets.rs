@@ -1,5 +1,6 @@
 //! The models by name, with what they cost and what can be set.
 
+use crate::bert::BERT;
 use crate::bigram::Bigram;
 use crate::conv_lm::ConvLm;
 use crate::documents::{DOCUMENTS, SPLIT};
@@ -226,4 +227,4 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 
 /// All presets of this family.
 pub static PRESETS: &[&Preset] =
-    &[&BIGRAM, &MLP_LM, &RNN_LM, &CONV_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE, &ENCODER_DECODER];
+    &[&BIGRAM, &MLP_LM, &RNN_LM, &CONV_LM, &GPT, &LLAMA_SMALL, &GPT_SHAKESPEARE, &GPT_CODE, &ENCODER_DECODER, &BERT];

@@ -29,7 +29,11 @@ const WORDS: f64 = 17.0;
 /// Presets of texts whose tokens are characters and whose sizes a test can set.
 fn small_presets() -> impl Iterator<Item = &'static Preset> {
     let of_text = |preset: &&Preset| matches!(preset.build, Build::Text(_));
-    PRESETS.iter().copied().filter(of_text).filter(|preset| !["gpt-code", "gpt-shakespeare"].contains(&preset.name))
+    PRESETS
+        .iter()
+        .copied()
+        .filter(of_text)
+        .filter(|preset| !["gpt-code", "gpt-shakespeare", "bert"].contains(&preset.name))
 }
 
 /// The names that makemore's numbers are about, where they are.
