@@ -77,6 +77,9 @@ fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
 
 fn training(steps: u64) -> MaskedTraining {
     let mut config = small(&BERT);
+    // A window of 16 asks about two or three tokens: of a few windows the gradient is noise, and nothing is learned but which letter is
+    // the most common.
+    config.set("batch=48").unwrap();
     config.steps = Some(steps);
     MaskedTraining::new(&config, text()).unwrap()
 }
