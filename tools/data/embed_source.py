@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Make the embedded source of Glassbox under crates/data/assets/source/.
 
-Takes every Rust file below crates/*/src and examples/ that git knows, but for the tables of Unicode classes, which nobody wrote by
-hand; packs them into one text by gzip level 9, a form feed after each. They come in the order of the SHA-256 of their paths, so
-that the last tenth, which is held out, is of all crates. What is embedded is the source as it was when this ran: it needn't be made
+Takes every Rust file below the src of autograd and of nn, and of examples/, that git knows: operations, layers and the course, a third of
+all, for everything would be a megabyte of the binary. Packs them into one text by gzip level 9, a form feed after each. They come in the order of the SHA-256 of their paths, so
+that the last tenth, which is held out, is of all folders. What is embedded is the source as it was when this ran: it needn't be made
 again when the source changes, and what has been measured on it stays comparable.
 
 Usage:  python3 tools/data/embed_source.py
@@ -19,7 +19,7 @@ from embed_fashion_mnist import deflate
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "crates" / "data" / "assets" / "source"
-TABLES = {"crates/transformer/src/tokenizer/class_table.rs"}
+FILES = ("crates/autograd/src/*.rs", "crates/nn/src/*.rs", "examples/*.rs")
 
 
 def git(*arguments: str) -> str:
@@ -27,7 +27,7 @@ def git(*arguments: str) -> str:
 
 
 def main() -> None:
-    paths = [path for path in git("ls-files", "crates/*/src/*.rs", "examples/*.rs").splitlines() if path not in TABLES]
+    paths = git("ls-files", *FILES).splitlines()
     paths.sort(key=lambda path: hashlib.sha256(path.encode()).digest())
     files = [(ROOT / path).read_text("utf-8") for path in paths]
     assert not any("\f" in file for file in files)
