@@ -7,7 +7,7 @@ use glassbox_train::{Build, Preset, Setting};
 pub static BERT: Preset = Preset {
     name: "bert",
     about: "a BERT of characters that fills blanks: 4 layers of 4 heads, 128 wide, on 64 characters to both sides",
-    cost: "ten minutes on two cores at most, 20 MB on disk",
+    cost: "three minutes on two cores, 20 MB on disk",
     formula: "\
 x = norm(words[ids] + positions[0..T] + types[0])   (B, T) -> (B, T, C)
 x ← norm(x + attention(x))                          softmax(q·kᵀ/√D)·v in H heads of D = C/H; all see all, to both sides
