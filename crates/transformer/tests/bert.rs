@@ -7,7 +7,7 @@ use glassbox_autograd::gradcheck;
 use glassbox_nn::{Context, Module, Name, SlotMut};
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Tensor, tensor};
-use glassbox_train::{Experiment, Limits, RunConfig, Runner, Sampling};
+use glassbox_train::{Experiment, Limits, Piece, RunConfig, Runner, Sampling};
 use glassbox_transformer::{BERT, Bert, BertSizes, MaskedTraining, PRESETS, sensitivity};
 use serde_json::Value;
 
@@ -96,6 +96,17 @@ fn it_learns_what_stood_there_and_fills_blanks() {
     assert_eq!(after, training.evaluate(), "the masks are fixed");
     let written = |prompt: &str| training.writer().unwrap().written(prompt, &Sampling::greedy());
     assert_eq!(written("be, or n_t to be").unwrap(), " → be, or not to be");
+    // The surest first, and no more than were asked for.
+    let one = Sampling { tokens: 1, ..Sampling::greedy() };
+    let filled = training.writer().unwrap().written("be, or n_t to b_", &one).unwrap();
+    assert_eq!(filled.matches('_').count(), 1, "{filled}");
+    let mut believed = Vec::new();
+    let mut hear = |piece: &Piece<'_>| {
+        believed.extend(piece.token.map(|token| (token.to_string(), piece.probability())));
+        true
+    };
+    training.writer().unwrap().write_pieces("be, or n_t to be", &Sampling::greedy(), &mut hear).unwrap();
+    assert!(believed.len() == 1 && believed[0].0 == "o" && (0.0..=1.0).contains(&believed[0].1), "{believed:?}");
     let refused = written("to be").unwrap_err();
     assert!(refused.is_mistake() && refused.to_string().contains("has no blank to fill"), "{refused}");
     assert!(written(&"_".repeat(17)).unwrap_err().to_string().contains("sees 16"));

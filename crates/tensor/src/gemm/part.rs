@@ -29,7 +29,7 @@ pub(super) enum APanels {
     /// In A itself, which is small.
     InPlace,
     /// In a buffer of its own, which no other core has touched: the task has its rows of C to their full width, so nobody
-    /// else needs them. Where two cores share no cache, what one packs comes to the other at 100 ns a line.
+    /// else needs them. Where two cores share no cache, what one packs comes to the other line by line, each in hundreds of nanoseconds.
     Own,
 }
 

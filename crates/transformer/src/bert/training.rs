@@ -6,6 +6,7 @@ use crate::corpus::{Corpus, encode};
 use crate::explained::parts;
 use crate::model::IGNORED;
 use crate::sampling::{choose, probabilities};
+use crate::voice::Voice;
 use crate::windows::Windows;
 use glassbox_autograd::{CrossEntropyOptions, Var};
 use glassbox_data::text::Text;
@@ -127,8 +128,15 @@ impl MaskedTraining {
         self.model.forward(&masked.x, ctx).cross_entropy(&masked.y, options)
     }
 
-    /// The most likely text in which blanks are filled, the surest blank first, each seen by those that follow.
-    fn filled(&self, text: &str, sampling: &Sampling) -> Result<String, TrainError> {
+    /// Says the text in which blanks are filled, the surest blank first, each seen by those that follow; no more than were asked for. What
+    /// is filled in is a token with its probability. `before` is said first.
+    fn fill_in(
+        &self,
+        before: &str,
+        text: &str,
+        sampling: &Sampling,
+        out: &mut dyn FnMut(&Piece<'_>) -> bool,
+    ) -> Result<(), TrainError> {
         let (tokenizer, mask) = (self.text.tokenizer(), self.mask());
         let mut ids = Vec::new();
         for (i, piece) in text.split(BLANK).enumerate() {
@@ -140,20 +148,37 @@ impl MaskedTraining {
         let (model, key) = (self.model.frozen(), Key::new(sampling.seed));
         let mut seen = vec![false; mask as usize];
         ids.iter().filter(|&&id| id != mask).for_each(|&id| seen[id as usize] = true);
-        for draw in 0.. {
+        let mut filled = vec![None; ids.len()];
+        for draw in 0..sampling.tokens {
             let logits = model.forward(&Ids::from_slice(&ids, [1, ids.len()]), &Context::eval()).value().select(0, 0);
-            let blank = (0..ids.len()).filter(|&i| ids[i] == mask);
-            let believed = blank.map(|i| {
-                let own = &logits.select(0, i).to_vec()[..mask as usize]; // the mask itself is no answer
-                (i, probabilities(own, &seen, sampling))
-            });
+            let own = |i: usize| logits.select(0, i).to_vec()[..mask as usize].to_vec(); // the mask itself is no answer
+            let believed = |i: usize| probabilities(&own(i), &seen, &Sampling::default());
+            let blanks = (0..ids.len()).filter(|&i| ids[i] == mask).map(|i| (i, believed(i)));
             let largest = |p: &[f64]| p.iter().copied().fold(0.0, f64::max);
-            let surest = believed.max_by(|(_, p), (_, q)| largest(p).total_cmp(&largest(q)));
-            let Some((i, p)) = surest else { break };
-            ids[i] = choose(&p, key.uniform(draw).into());
+            let surest = blanks.max_by(|(_, p), (_, q)| largest(p).total_cmp(&largest(q)));
+            let Some((i, belief)) = surest else { break };
+            ids[i] = choose(&probabilities(&own(i), &seen, sampling), key.uniform(draw as u64).into());
+            filled[i] = Some(belief[ids[i] as usize]);
             seen[ids[i] as usize] = true;
         }
-        Ok(String::from_utf8_lossy(&tokenizer.decode_bytes(&ids).expect("tokens of this tokenizer")).into_owned())
+        out(&Piece::rest(before));
+        let mut voice = Voice::new(&[]);
+        for (&id, filled) in ids.iter().zip(&filled) {
+            let bytes = match id == mask {
+                true => BLANK.to_string().into_bytes(),
+                false => tokenizer.decode_bytes(&[id]).expect("a token of this tokenizer"),
+            };
+            let (said, _) = voice.push(&bytes);
+            let heard = match filled {
+                Some(p) => out(&Piece::new(&said, &String::from_utf8_lossy(&bytes), &|| *p)),
+                None => out(&Piece::rest(&said)),
+            };
+            if !heard {
+                break;
+            }
+        }
+        out(&Piece::rest(&voice.finish()));
+        Ok(())
     }
 }
 
@@ -253,8 +278,7 @@ impl Writer for MaskedTraining {
             let piece = String::from_utf8_lossy(&piece).into_owned();
             let every_seventh = |(i, c): (usize, char)| if i % 7 == 3 { BLANK } else { c };
             let blank: String = piece.chars().take(positions).enumerate().map(every_seventh).collect();
-            out(&Piece::rest(&format!("{blank}\n → \n{}", self.filled(&blank, sampling)?)));
-            return Ok(());
+            return self.fill_in(&format!("{blank}\n → \n"), &blank, sampling, out);
         }
         let n = prompt.chars().count();
         if !prompt.contains(BLANK) {
@@ -267,7 +291,6 @@ impl Writer for MaskedTraining {
                 "the prompt has {n} characters, and this model sees {positions}; give it a shorter one"
             )));
         }
-        out(&Piece::rest(&format!(" → {}", self.filled(prompt, sampling)?)));
-        Ok(())
+        self.fill_in(" → ", prompt, sampling, out)
     }
 }
