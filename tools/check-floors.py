@@ -24,6 +24,7 @@ FLOORS = {
     "glassbox-train": 4,
     "glassbox-measure": 5,
     "glassbox-transformer": 6,
+    "glassbox-unet-diffusion": 6,
     "glassbox-vae": 6,
     "glassbox": 8,
 }
