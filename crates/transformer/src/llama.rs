@@ -9,7 +9,7 @@ use crate::decoding;
 use crate::model::LanguageModel;
 use glassbox_autograd::{AttentionOptions, Var, checkpoint};
 use glassbox_nn::{
-    AttentionMasks, BlockSizes, Context, Embedding, Linear, Module, Name, RmsNorm, RotaryPositions, SlotMut,
+    AttentionMasks, BlockSizes, Context, Dropout, Embedding, Linear, Module, Name, RmsNorm, RotaryPositions, SlotMut,
     TransformerBlock, init,
 };
 use glassbox_tensor::random::Key;
@@ -116,6 +116,8 @@ pub struct Llama {
     sizes: LlamaSizes,
     #[module(skip)]
     checkpointing: bool,
+    #[module(skip)]
+    drop: Dropout,
 }
 
 impl Llama {
@@ -149,6 +151,7 @@ impl Llama {
             rotary: RotaryPositions::with(Rotary::new(context, width / heads, rope_theta, RotaryLayout::Halves)),
             sizes,
             checkpointing: false,
+            drop: Dropout::new(0.0),
         };
         for block in &mut llama.layers {
             (block.input_layernorm.eps, block.post_attention_layernorm.eps) = (rms_norm_eps, rms_norm_eps);
@@ -170,6 +173,16 @@ impl Llama {
     /// As [`Gpt::with_checkpointing`](crate::Gpt::with_checkpointing).
     pub fn with_checkpointing(self, checkpointing: bool) -> Self {
         Self { checkpointing, ..self }
+    }
+
+    /// The same model, of which training drops a share p of the numbers of the embedding and of each branch before it is added, as of
+    /// a GPT's. Llama's own training dropped none: it saw each text once. Who reads one text many times needs it.
+    ///
+    /// # Panics
+    /// If p is no probability below 1.
+    #[track_caller]
+    pub fn with_dropout(self, p: f32) -> Self {
+        Self { drop: Dropout::new(p), ..self }
     }
 
     /// What it was made by.
@@ -203,9 +216,12 @@ impl Llama {
     /// # Panics
     /// If shapes don't fit together, or there are more rows than positions.
     #[track_caller]
-    pub fn logits(&self, x: &Var) -> Var {
-        let of = |block: &TransformerBlock, x: &Var| block.forward(x, &self.rotary, AttentionMasks::CAUSAL);
-        let x = self.layers.iter().fold(x.clone(), |x, block| match self.checkpointing {
+    pub fn logits(&self, x: &Var, ctx: &Context) -> Var {
+        let of = |block: &TransformerBlock, x: &Var| {
+            block.forward_with(x, &self.rotary, AttentionMasks::CAUSAL, |branch| self.drop.forward(branch, ctx))
+        };
+        let x = self.drop.forward(x, ctx);
+        let x = self.layers.iter().fold(x, |x, block| match self.checkpointing {
             true => checkpoint(|| of(block, &x)),
             false => of(block, &x),
         });
@@ -250,8 +266,8 @@ impl LanguageModel for Llama {
         self.embed(ids)
     }
 
-    fn predict(&self, x: &Var, _: &Context) -> Var {
-        self.logits(x)
+    fn predict(&self, x: &Var, ctx: &Context) -> Var {
+        self.logits(x, ctx)
     }
 
     fn begin(&self) -> Cache {

@@ -41,6 +41,10 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
 /// Who updates the matrices in blocks.
 const OPTIMIZER: Setting = Setting::choice("optimizer", "what updates the matrices of blocks", &["adamw", "muon"]);
 
+/// Against learning one text by heart.
+const DROPOUT: Setting =
+    Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99);
+
 /// Memory for time.
 const CHECKPOINTING: Setting = Setting::choice(
     "checkpointing",
@@ -170,7 +174,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
             Setting::count("layers", "blocks", 4, 1, 1024),
             Setting::count("heads", "heads of attention in each", 4, 1, 1024),
             Setting::count("width", "numbers for each token", 128, 1, 65_536),
-            Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99),
+            DROPOUT,
             OPTIMIZER,
             CHECKPOINTING,
             Setting::count(
@@ -190,16 +194,17 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 };
 
 /// How many settings a Llama has.
-pub(crate) const LLAMA: usize = 7 + ALL;
+pub(crate) const LLAMA: usize = 8 + ALL;
 
 /// Those settings.
-pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<7, ALL, LLAMA>(
+pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<8, ALL, LLAMA>(
     [
         Setting::count("layers", "blocks", 4, 1, 1024),
         Setting::count("heads", "heads of queries in each", 4, 1, 1024),
         Setting::count("kv_heads", "heads of keys and values, which divide those of queries", 2, 1, 1024),
         Setting::count("width", "numbers for each token", 128, 1, 65_536),
         Setting::count("feed_forward", "numbers between the products of the feed-forward part", 344, 1, 262_144),
+        DROPOUT,
         OPTIMIZER,
         CHECKPOINTING,
     ],

@@ -127,7 +127,9 @@ impl Trainable for Llama {
             ));
         }
         match heads.is_multiple_of(kv_heads) {
-            true => Ok(Llama::new(sizes, key).with_checkpointing(config.word("checkpointing") == "true")),
+            true => Ok(Llama::new(sizes, key)
+                .with_dropout(config.real("dropout") as f32)
+                .with_checkpointing(config.word("checkpointing") == "true")),
             false => Err(format!(
                 "kv_heads = {kv_heads} can't serve heads = {heads} evenly; set heads that are a multiple of them"
             )),

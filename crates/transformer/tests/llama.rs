@@ -37,7 +37,7 @@ fn parameters_are_called_as_in_llamas_files() {
 fn no_prediction_depends_on_what_comes_later() {
     let llama = opinionated_llama(SMALL_LLAMA, 1);
     let embedded = llama.embed(&Ids::randint(11, [2, 6], Key::new(5))).value().clone();
-    assert_looks_back_only(&embedded, |x| llama.logits(x));
+    assert_looks_back_only(&embedded, |x| llama.logits(x, &Context::eval()));
 }
 
 #[test]
@@ -45,4 +45,15 @@ fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
     let llama = opinionated_llama(SMALL_LLAMA, 2);
     let [x, y] = [8, 9].map(|key| Ids::randint(11, [2, 5], Key::new(key)));
     gradcheck(|_| llama.loss(&x, &y, &Context::eval()), &[]).unwrap();
+}
+
+#[test]
+fn dropout_is_for_training_and_follows_its_key() {
+    let (llama, x) = (opinionated_llama(SMALL_LLAMA, 6), Ids::from_vec(vec![1, 2, 3, 4, 5, 6], [2, 3]));
+    let with = |llama: &Llama, ctx: Context| llama.forward(&x, &ctx).value().to_vec();
+    let (whole, llama) = (with(&llama, Context::eval()), llama.with_dropout(0.5));
+    assert_eq!(with(&llama, Context::eval()), whole);
+    assert_eq!(with(&llama, Context::train(Key::new(1))), with(&llama, Context::train(Key::new(1))));
+    assert_ne!(with(&llama, Context::train(Key::new(1))), with(&llama, Context::train(Key::new(2))));
+    assert_ne!(with(&llama, Context::train(Key::new(1))), whole);
 }

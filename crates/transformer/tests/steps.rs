@@ -70,7 +70,7 @@ fn blocks_that_are_computed_again_change_no_bit() {
         assert_eq!(values(&kept.model), values(&again.model), "{}", preset.name);
     }
     check::<Gpt>(&GPT, &["dropout=0.2"]);
-    check::<Llama>(&LLAMA_SMALL, &[]);
+    check::<Llama>(&LLAMA_SMALL, &["dropout=0.2"]);
 }
 
 /// After one step of Muon the matrices of blocks have moved by 0.2·√max(A, B)·lr times a matrix whose singular values are about 1,
