@@ -3,3 +3,20 @@
 //! Add noise to a picture step by step until nothing of it is left, and learn to undo one step. Then noise alone becomes a picture.
 
 #![forbid(unsafe_code)]
+
+mod edm;
+mod grid;
+mod level;
+mod loss;
+mod point;
+pub mod samplers;
+mod schedule;
+mod target;
+
+pub use edm::{Edm, karras_sigmas};
+pub use grid::{End, Spacing, exploding, flow_grid, geometric_grid, preserving};
+pub use level::Level;
+pub use loss::{min_snr_weight, simple_loss, weighted_loss};
+pub use point::Point;
+pub use schedule::{Betas, Schedule};
+pub use target::{Denoised, Target};
