@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod edm;
+mod flow;
 mod grid;
 mod level;
 mod loss;
@@ -12,11 +13,14 @@ mod point;
 pub mod samplers;
 mod schedule;
 mod target;
+mod truth;
 
 pub use edm::{Edm, karras_sigmas};
+pub use flow::{Slope, carry, carry_with_divergence, divergence, gaussian_log_density, hutchinson};
 pub use grid::{End, Spacing, exploding, flow_grid, geometric_grid, preserving};
 pub use level::Level;
 pub use loss::{min_snr_weight, simple_loss, weighted_loss};
 pub use point::Point;
 pub use schedule::{Betas, Schedule};
 pub use target::{Denoised, Target};
+pub use truth::{Component, Mixture, Seen, Toy};

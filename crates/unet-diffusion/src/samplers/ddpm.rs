@@ -11,7 +11,7 @@ use crate::point::Point;
 ///
 /// ```text
 /// mu  = √alpha_bar_s·beta_ts/(1 − alpha_bar_t)·x0 + √alpha_ts·(1 − alpha_bar_s)/(1 − alpha_bar_t)·x_t
-/// x_s = mu + √variance·z,    z ~ N(0, I), none at timestep 0
+/// x_s = mu + √variance·z,    z ~ N(0, I), none from timestep 0 to the clean end
 /// ```
 ///
 /// ```
@@ -71,7 +71,7 @@ impl Sampler for Ddpm {
         let of_x0 = s.alpha * beta_ts / t.sigma.powi(2); // sigma² = 1 − alpha_bar
         let of_x = t.alpha / s.alpha * (s.sigma / t.sigma).powi(2);
         let mu = X::combine(&[(of_x0, &found.x0), (of_x, &at.x)]);
-        if t.t == 0.0 {
+        if t.t == 0.0 && s.sigma == 0.0 {
             return at.next(mu, 0);
         }
         // x_s = mu + √variance·z
