@@ -107,6 +107,7 @@ mod lora;
 mod middle;
 mod mlp_lm;
 mod model;
+mod muted;
 mod optimiser;
 mod presets;
 mod pretrained;

@@ -95,6 +95,11 @@ impl Middle {
         Ok([&[p], &prefix[prefix.len() - before..], &[s], &suffix[..after], &[m]].concat())
     }
 
+    /// The tokens before the prefix, the suffix and the middle.
+    pub(crate) fn borders(&self) -> [u32; 3] {
+        [self.prefix, self.suffix, self.middle]
+    }
+
     /// What ends a middle.
     pub(crate) fn end(&self) -> u32 {
         self.end

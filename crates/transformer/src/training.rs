@@ -6,6 +6,7 @@ use crate::documents::Documents;
 use crate::explained::remarks;
 use crate::middle::Middle;
 use crate::model::{IGNORED, LanguageModel};
+use crate::muted::Muted;
 use crate::optimiser::Optimiser;
 use crate::receptive_field::receptive_field_drawing;
 use crate::start::Start;
@@ -299,7 +300,7 @@ impl<M: LanguageModel> Writer for Training<M> {
         sampling: &Sampling,
         out: &mut dyn FnMut(&Piece<'_>) -> bool,
     ) -> Result<(), TrainError> {
-        let model = &self.model.frozen();
+        let model = &self.speaking();
         let Some(lines) = &self.lines else {
             return Author { model, spelling: &self.spelling() }.write(prompt, sampling, out);
         };
@@ -325,7 +326,7 @@ impl<M: LanguageModel> Writer for Training<M> {
         // All in one window: once it moves, the model no longer knows what it was asked.
         let tokens = sampling.tokens.min(context.saturating_sub(asked.len()).max(1));
         let spelling = Spelling { ends: vec![middle.end()], ..self.spelling() };
-        let author = Author { model: &self.model.frozen(), spelling: &spelling };
+        let author = Author { model: &self.speaking(), spelling: &spelling };
         author.go_on(&asked, false, &Sampling { tokens, ..sampling.clone() }, out);
         Ok(())
     }
@@ -336,6 +337,11 @@ impl<M: LanguageModel> Writer for Training<M> {
 }
 
 impl<M: LanguageModel> Training<M> {
+    /// The model as one that writes: without a graph, and without the borders of a middle, which are no text.
+    fn speaking(&self) -> Muted<M> {
+        Muted::new(self.model.frozen(), self.middle.iter().flat_map(Middle::borders).collect())
+    }
+
     /// Between text and tokens. Without a prompt, a text begins as if a document had just ended, or a line; of a text of one line, as if
     /// it began anew.
     fn spelling(&self) -> Spelling {

@@ -104,7 +104,7 @@ pub struct BertOutput {
 impl BertOutput {
     /// norm(x + branch·Wᵀ + b): (B, T, …), (B, T, C) -> (B, T, C).
     fn forward(&self, branch: &Var, x: &Var, drop: Dropout, ctx: &Context) -> Var {
-        self.layer_norm.forward(&(x + &drop.forward(&self.dense.forward(branch), ctx)))
+        self.layer_norm.forward_of_sum(x, &drop.forward(&self.dense.forward(branch), ctx))
     }
 }
 
