@@ -178,6 +178,8 @@ def norms():
             wb = [X(*shape), X(*shape)] if affine else []
             layer = lambda x, *wb: F.layer_norm(x, shape, *wb, eps=1e-5)
             case("layer_norm", layer, [X(3, 5, 13), *wb], shape=shape, eps=1e-5)
+            of_sum = lambda x, r, *wb: F.layer_norm(x + r, shape, *wb, eps=1e-5)
+            case("add_layer_norm", of_sum, [X(3, 5, 13), X(3, 5, 13), *wb], shape=shape, eps=1e-5)
             case("rms_norm", lambda x, *w: F.rms_norm(x, shape, *w, eps=1e-6), [X(3, 5, 13), *wb[:1]], shape=shape, eps=1e-6)
     for groups in (1, 3, 6):
         case("group_norm", lambda x, w, b: F.group_norm(x, groups, w, b, 1e-5), [X(2, 6, 3, 5), X(6), X(6)], groups=groups, eps=1e-5)

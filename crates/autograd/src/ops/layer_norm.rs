@@ -71,7 +71,7 @@ impl Op for LayerNorm {
 }
 
 impl LayerNorm {
-    fn norm(&self, x: &[usize]) -> RowNorm {
+    pub(super) fn norm(&self, x: &[usize]) -> RowNorm {
         let rows = x[..x.len() - self.normalized_shape.len()].iter().product();
         let channels = self.normalized_shape.iter().product();
         RowNorm { rows, groups: 1, channels, inner: 1, centered: true, eps: self.eps }

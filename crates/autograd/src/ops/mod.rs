@@ -30,6 +30,7 @@ operations! {
     abs
     adam_step
     add
+    add_layer_norm
     affine
     argmax
     argmin

@@ -151,6 +151,7 @@ pub fn call(c: &Case, x: &[Var], ids: &[Ids]) -> Var {
         "index_add" => x[0].index_add(c.axis("axis"), &ids[0], &x[1]),
         "index_select" => x[0].index_select(c.axis("axis"), &ids[0]),
         "instance_norm" => x[0].instance_norm(x.get(1), x.get(2), c.f("eps")),
+        "add_layer_norm" => x[0].add_layer_norm(&x[1], &c.sizes("shape"), x.get(2), x.get(3), c.f("eps")),
         "layer_norm" => x[0].layer_norm(&c.sizes("shape"), x.get(1), x.get(2), c.f("eps")),
         "leaky_relu" => x[0].leaky_relu(c.f("slope")),
         "linear" if c.flag("relu") => x[0].linear_relu(&x[1], x.get(2)),

@@ -93,4 +93,23 @@ impl LayerNorm {
         let [w, b] = [&self.weight, &self.bias].map(|p| p.as_ref().map(Param::var));
         x.layer_norm(&self.normalized_shape, w.as_ref(), b.as_ref(), self.eps)
     }
+
+    /// [`forward`](Self::forward) of x + branch, in one pass: what a post-norm block does after each of its branches.
+    ///
+    /// ```
+    /// use glassbox_autograd::Var;
+    /// use glassbox_nn::LayerNorm;
+    /// use glassbox_tensor::{Tensor, random::Key};
+    /// let [x, branch] = [0, 1].map(|key| Var::constant(Tensor::randn([2, 5], Key::new(key))));
+    /// let norm = LayerNorm::new([5]);
+    /// assert_eq!(norm.forward_of_sum(&x, &branch).value(), norm.forward(&(&x + &branch)).value());
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes of x and the branch differ, or as [`forward`](Self::forward).
+    #[track_caller]
+    pub fn forward_of_sum(&self, x: &Var, branch: &Var) -> Var {
+        let [w, b] = [&self.weight, &self.bias].map(|p| p.as_ref().map(Param::var));
+        x.add_layer_norm(branch, &self.normalized_shape, w.as_ref(), b.as_ref(), self.eps)
+    }
 }

@@ -68,7 +68,7 @@ impl TransformerOptions {
         if self.norm_first {
             x + &dropout.forward(&branch(&norm.forward(x)), ctx)
         } else {
-            norm.forward(&(x + &dropout.forward(&branch(x), ctx)))
+            norm.forward_of_sum(x, &dropout.forward(&branch(x), ctx))
         }
     }
 

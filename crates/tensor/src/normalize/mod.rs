@@ -24,6 +24,16 @@ fn repeated(x: &Tensor, inner: usize) -> Tensor {
     x.reshape([channels, 1]).expand([channels, inner]).contiguous().reshape([channels * inner])
 }
 
+/// x + r
+struct Sum;
+
+impl Lanes<2> for Sum {
+    #[inline(always)]
+    fn lanes<S: Simd>(&self, _: S, [x, r]: [S::F; 2]) -> S::F {
+        x + r
+    }
+}
+
 /// ((x − mean)·rstd)·w + b, of x; of x and w; of x, w and b
 struct Normalized {
     mean: f32,
