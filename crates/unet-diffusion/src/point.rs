@@ -1,5 +1,6 @@
 //! What a sampler moves: pictures in f32, or plain numbers in f64 in which its order of convergence can be seen.
 
+use glassbox_autograd::Var;
 use glassbox_tensor::simd::{Simd, UpdateLanes};
 use glassbox_tensor::{Tensor, map_inplace};
 
@@ -106,13 +107,35 @@ impl Point for Tensor {
     }
 }
 
+/// With its graph, so that what a model says of x can be differentiated.
+impl Point for Var {
+    #[track_caller]
+    fn combine(terms: &[(f64, &Self)]) -> Self {
+        let (&(c, first), rest) = terms.split_first().expect("a sum of nothing has no shape");
+        rest.iter().fold(first * (c as f32), |sum, &(c, x)| &sum + &(x * (c as f32)))
+    }
+
+    fn clamp(&self, low: f64, high: f64) -> Self {
+        Var::clamp(self, low as f32, high as f32)
+    }
+
+    fn exp(&self) -> Self {
+        Var::exp(self)
+    }
+
+    #[track_caller]
+    fn times(&self, other: &Self) -> Self {
+        self * other
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use glassbox_tensor::random::Key;
 
     #[test]
-    fn both_kinds_of_points_compute_the_same() {
+    fn all_kinds_of_points_compute_the_same() {
         let tensors = [0, 1, 2].map(|seed| Tensor::randn([300], Key::new(seed)));
         let exact = tensors.each_ref().map(|x| x.to_vec().iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
         let [a, b, c] = &tensors;
@@ -127,6 +150,10 @@ mod tests {
             let apart = ours.to_vec().iter().zip(&exact).map(|(&x, y)| (f64::from(x) - y).abs()).fold(0.0, f64::max);
             assert!(apart < 1e-5, "{apart}");
         }
+        let vars = tensors.each_ref().map(|x| Var::constant(x.clone()));
+        let sum = Point::combine(&[(0.3, &vars[0]), (-2.0, &vars[1]), (1.7, &vars[2])]);
+        let apart = sum.value() - &Point::combine(&[(0.3, a), (-2.0, b), (1.7, c)]);
+        assert!(apart.to_vec().iter().all(|x| x.abs() < 1e-5));
     }
 
     #[test]
