@@ -5,7 +5,8 @@ use crate::Module;
 use glassbox_autograd::Var;
 use glassbox_tensor::random::Key;
 
-/// What stands between the two products of a [transformer's layer](crate::TransformerEncoderLayer).
+/// What bends the line: between the two products of a [transformer's layer](crate::TransformerEncoderLayer), before the
+/// convolutions of a [residual block](crate::ResnetBlock).
 ///
 /// ```
 /// use glassbox_autograd::Var;
@@ -14,6 +15,8 @@ use glassbox_tensor::random::Key;
 /// let x = Var::constant(tensor![-1., 2.]);
 /// assert_eq!(Activation::Relu.apply(&x).value(), &tensor![0., 2.]);
 /// assert_close!(*Activation::Gelu.apply(&x).value(), tensor![-0.15865526, 1.9544997]); // x·Φ(x)
+/// assert_close!(*Activation::Silu.apply(&x).value(), tensor![-0.26894143, 1.7615942]); // x·σ(x)
+/// assert_close!(*Activation::Mish.apply(&x).value(), tensor![-0.30340147, 1.9439590]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activation {
@@ -22,6 +25,10 @@ pub enum Activation {
     Relu,
     /// x·Φ(x), with the normal distribution function Φ (Hendrycks & Gimpel 2016).
     Gelu,
+    /// x·σ(x), also called swish (Elfwing et al. 2018; Ramachandran et al. 2017).
+    Silu,
+    /// x·tanh(ln(1 + exp(x))) (Misra 2019).
+    Mish,
 }
 
 impl Activation {
@@ -37,6 +44,8 @@ impl Activation {
         match self {
             Activation::Relu => x.relu(),
             Activation::Gelu => x.gelu(),
+            Activation::Silu => x.silu(),
+            Activation::Mish => x * &x.softplus().tanh(),
         }
     }
 }

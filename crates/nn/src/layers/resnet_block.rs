@@ -2,6 +2,7 @@
 
 use super::conv2d::Conv2d;
 use super::dropout::Dropout;
+use super::feed_forward::Activation;
 use super::group_norm::GroupNorm;
 use super::linear::Linear;
 use crate::Module;
@@ -54,6 +55,8 @@ pub struct ResnetBlock {
     pub conv_shortcut: Option<Conv2d>,
     #[module(skip)]
     scale_shift: bool,
+    #[module(skip)]
+    activation: Activation,
 }
 
 /// What a [`ResnetBlock`] can be told; the defaults are those of diffusers.
@@ -77,11 +80,13 @@ pub struct ResnetBlockOptions {
     /// Whether time gives a scale and a shift after `norm2`, h · (1 + scale) + shift, instead of being added before it
     /// (Nichol & Dhariwal 2021, Improved Denoising Diffusion Probabilistic Models): no.
     pub scale_shift: bool,
+    /// What bends the line before both convolutions and before the time's product, SiLU in the formula: [`Activation::Silu`].
+    pub activation: Activation,
 }
 
 impl Default for ResnetBlockOptions {
     fn default() -> Self {
-        Self { groups: 32, eps: 1e-6, dropout: 0.0, time: None, scale_shift: false }
+        Self { groups: 32, eps: 1e-6, dropout: 0.0, time: None, scale_shift: false, activation: Activation::Silu }
     }
 }
 
@@ -99,7 +104,7 @@ impl ResnetBlock {
     /// If the groups don't divide both, or dropout isn't a probability.
     #[track_caller]
     pub fn with(inputs: usize, outputs: usize, options: ResnetBlockOptions, key: Key) -> Self {
-        let ResnetBlockOptions { groups, eps, dropout, time, scale_shift } = options;
+        let ResnetBlockOptions { groups, eps, dropout, time, scale_shift, activation } = options;
         let conv = |from, i| Conv2d::with(from, outputs, [3, 3], Conv2dOptions::padded(1), key.fold(i));
         let of_time = if scale_shift { 2 * outputs } else { outputs };
         Self {
@@ -111,6 +116,7 @@ impl ResnetBlock {
             conv2: conv(outputs, 2),
             conv_shortcut: (inputs != outputs).then(|| Conv2d::new(inputs, outputs, [1, 1], key.fold(3))),
             scale_shift,
+            activation,
         }
     }
 
@@ -120,8 +126,29 @@ impl ResnetBlock {
     /// If x isn't (N, C, H, W), or t is there and the block is told no time, or the other way round.
     #[track_caller]
     pub fn forward(&self, x: &Var, t: Option<&Var>, ctx: &Context) -> Var {
+        self.forward_resized(x, t, ctx, Var::clone)
+    }
+
+    /// The same for a block that changes the size of the picture on its way: `resize` is applied to x in the shortcut and, between
+    /// the activation and the first convolution, to what becomes h (`ResnetBlock2D` with `up` or `down` in diffusers).
+    ///
+    /// ```
+    /// # use glassbox_autograd::Var;
+    /// # use glassbox_nn::{Context, ResnetBlock, ResnetBlockOptions};
+    /// # use glassbox_tensor::{Pool2d, Tensor, random::Key};
+    /// let block = ResnetBlock::with(8, 8, ResnetBlockOptions { groups: 2, ..Default::default() }, Key::new(0));
+    /// let x = Var::constant(Tensor::zeros([2, 8, 6, 6]));
+    /// let y = block.forward_resized(&x, None, &Context::eval(), |x| x.avg_pool2d(&Pool2d::new([2, 2]), true));
+    /// assert_eq!(y.shape(), [2, 8, 3, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`forward`](ResnetBlock::forward).
+    #[track_caller]
+    pub fn forward_resized(&self, x: &Var, t: Option<&Var>, ctx: &Context, resize: impl Fn(&Var) -> Var) -> Var {
+        let act = |x: &Var| self.activation.apply(x);
         let t = match (&self.time_emb_proj, t) {
-            (Some(proj), Some(t)) => Some(proj.forward(&t.silu()).unsqueeze(-1).unsqueeze(-1)), // -> (N, O, 1, 1)
+            (Some(proj), Some(t)) => Some(proj.forward(&act(t)).unsqueeze(-1).unsqueeze(-1)), // -> (N, O, 1, 1)
             (None, None) => None,
             (Some(_), None) => {
                 panic!("ResnetBlock: this block is told the time, and t is None; pass Some(t), which is (N, T)")
@@ -130,7 +157,7 @@ impl ResnetBlock {
                 "ResnetBlock: this block is told no time, and t is there; pass None, or make it with time: Some(T)"
             ),
         };
-        let mut h = self.conv1.forward(&self.norm1.forward(x).silu()); // (N, C, H, W) -> (N, O, H, W)
+        let mut h = self.conv1.forward(&resize(&act(&self.norm1.forward(x)))); // (N, C, H, W) -> (N, O, H, W)
         if let Some(t) = t.as_ref().filter(|_| !self.scale_shift) {
             h = &h + t;
         }
@@ -139,10 +166,11 @@ impl ResnetBlock {
             let [scale, shift] = &t.chunk(2, 1)[..] else { unreachable!("two chunks") };
             h = &(&h * &(scale + 1.0)) + shift;
         }
-        h = self.conv2.forward(&self.dropout.forward(&h.silu(), ctx));
+        h = self.conv2.forward(&self.dropout.forward(&act(&h), ctx));
+        let x = resize(x);
         match &self.conv_shortcut {
-            Some(conv) => &conv.forward(x) + &h,
-            None => x + &h,
+            Some(conv) => &conv.forward(&x) + &h,
+            None => &x + &h,
         }
     }
 }

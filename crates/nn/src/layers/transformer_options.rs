@@ -76,7 +76,7 @@ impl TransformerOptions {
     pub(crate) fn feed_forward(&self, linear1: &Linear, linear2: &Linear, x: &Var, ctx: &Context) -> Var {
         let hidden = match self.activation {
             Activation::Relu => linear1.forward_relu(x), // while each tile of the product is hot
-            Activation::Gelu => Activation::Gelu.apply(&linear1.forward(x)),
+            other => other.apply(&linear1.forward(x)),
         };
         linear2.forward(&Dropout::new(self.dropout).forward(&hidden, ctx))
     }

@@ -164,6 +164,7 @@ fn resnet_block(case: &Case) -> ResnetBlock {
         dropout: case.f("dropout") as f32,
         time: (!case.is_null("time")).then(|| case.n("time")),
         scale_shift: case.flag("scale_shift"),
+        ..Default::default()
     };
     ResnetBlock::with(case.n("in"), case.n("out"), options, key())
 }
