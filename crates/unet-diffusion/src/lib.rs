@@ -18,6 +18,7 @@ mod schedule;
 mod target;
 mod training;
 mod truth;
+pub mod unet;
 
 pub use edm::{Edm, karras_sigmas};
 pub use flow::{Slope, carry, carry_with_divergence, divergence, gaussian_log_density, hutchinson};
