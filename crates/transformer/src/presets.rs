@@ -135,7 +135,7 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 pub static CONV_LM: Preset = Preset {
     name: "conv-lm",
     about: "a WaveNet of characters: gated convolutions of two taps, 1, 2, 4, … 32 apart, on 64 characters",
-    cost: "a minute or two on two cores, 7 MB on disk",
+    cost: "a minute on two cores, 7 MB on disk",
     formula: "\
 x = C[ids]                                          (B, T) -> (B, C, T)
 a, b = W·(x_{t−d}, x_t)                             d = 1, 2, 4, …; (B, C, T) -> (B, 2C, T)
