@@ -102,8 +102,8 @@ pub(crate) fn llama(llama: &Llama, cache: &mut Cache, token: u32) -> Option<Tens
     let &LlamaSizes { words, context, width: c, feed_forward, .. } = llama.sizes();
     let (at, token) = (cache.len(), token as usize);
     assert!(token < words, "Llama: token {token} is not one of {words}");
-    if at >= context {
-        return None; // whose panic says what is too long
+    if at >= context || !llama.lora.layers.is_empty() {
+        return None; // whose panic says what is too long; and what is learned besides has steps of its own, until it is merged
     }
     let embedding = slice(&llama.embed_tokens.weight)?;
     let weight = llama.lm_head.as_ref().map_or(Some(embedding), |head| slice(&head.weight))?;

@@ -5,7 +5,7 @@
 use crate::attention_map::attention_weights;
 use crate::cache::{Cache, Layer};
 use crate::decoding;
-use crate::lora::{Lora, merge, product};
+use crate::lora::{Lora, LoraSizes, merge, product};
 use crate::model::LanguageModel;
 use glassbox_autograd::{AttentionOptions, Var, checkpoint};
 use glassbox_nn::{Context, Dropout, Embedding, LayerNorm, LearnedPositions, Linear, Module, Param, init};
@@ -40,17 +40,6 @@ pub struct GptSizes {
     pub dropout: f32,
     /// What stands between the two products of the feed-forward part.
     pub gelu: Gelu,
-}
-
-/// What is learned beside the matrices of a trained model, which stay as they are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LoraSizes {
-    /// r: the rank.
-    pub rank: usize,
-    /// α: what is learned is scaled by α/r.
-    pub alpha: f32,
-    /// Whether the feed-forward parts learn too, and not only attention.
-    pub feed_forward: bool,
 }
 
 /// The two forms of GELU.

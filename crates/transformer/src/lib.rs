@@ -73,7 +73,8 @@
 //!
 //! A [`Corpus`] is a text in tokens, of documents if it has such. A step of [`Training`] may take its batch in parts, compute blocks
 //! again in backward, or give the matrices of blocks to Muon instead of AdamW. A model that was trained before learns on as a whole, or
-//! [`Lora`] learns what is to be added to its matrices; prompts are read, and not said.
+//! [`Lora`] learns what is to be added to its matrices, of a [`Gpt`] or a [`Llama`]; a run that begins with such a run has it added.
+//! Prompts are read, and not said.
 //!
 //! ## A token at a time
 //!
@@ -102,6 +103,7 @@ mod explained;
 mod gpt;
 mod heat_map;
 mod llama;
+mod llama_block;
 mod longer;
 mod lora;
 mod middle;
@@ -140,10 +142,11 @@ pub use encoder_decoder::{
     Decoder, ENCODER_DECODER, Encoded, Encoder, EncoderDecoder, EncoderDecoderSizes, Exercise, Halves, Kept, Part,
     ProblemTraining, Problems, Task,
 };
-pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, LoraSizes, Mlp};
+pub use gpt::{Block, CausalSelfAttention, Gelu, Gpt, GptSizes, Mlp};
 pub use llama::{Llama, LlamaOptions, LlamaSizes};
+pub use llama_block::{BlockLora, LlamaLora};
 pub use longer::{GPT_CODE, GPT_SHAKESPEARE};
-pub use lora::Lora;
+pub use lora::{Lora, LoraSizes};
 pub use mlp_lm::{MlpLm, MlpLmSizes};
 pub use model::{IGNORED, LanguageModel};
 pub use presets::{BIGRAM, CONV_LM, GPT, LLAMA_SMALL, MLP_LM, PRESETS, RNN_LM};

@@ -4,13 +4,14 @@
 //! numbers each, F numbers between the products of the feed-forward part, L layers.
 
 use crate::attention_map::attention_weights;
-use crate::cache::{Cache, Layer};
+use crate::cache::Cache;
 use crate::decoding;
+use crate::llama_block::LlamaLora;
 use crate::model::LanguageModel;
-use glassbox_autograd::{AttentionOptions, Var, checkpoint};
+use glassbox_autograd::{Var, checkpoint};
 use glassbox_nn::{
-    AttentionMasks, BlockSizes, Context, Dropout, Embedding, Linear, Module, Name, RmsNorm, RotaryPositions, SlotMut,
-    TransformerBlock, init,
+    BlockSizes, Context, Dropout, Embedding, Linear, Module, Name, RmsNorm, RotaryPositions, SlotMut, TransformerBlock,
+    init,
 };
 use glassbox_tensor::random::Key;
 use glassbox_tensor::{Ids, Rotary, RotaryLayout, Tensor};
@@ -105,6 +106,9 @@ pub struct Llama {
     /// The blocks.
     #[module(name = "model.layers")]
     pub layers: Vec<TransformerBlock>,
+    /// What is learned besides the matrices of blocks, if anything.
+    #[module(flatten)]
+    pub lora: LlamaLora,
     /// Before the head.
     #[module(name = "model.norm")]
     pub norm: RmsNorm,
@@ -113,11 +117,11 @@ pub struct Llama {
     #[module(skip)]
     rotary: RotaryPositions,
     #[module(skip)]
+    drop: Dropout,
+    #[module(skip)]
     sizes: LlamaSizes,
     #[module(skip)]
     checkpointing: bool,
-    #[module(skip)]
-    drop: Dropout,
 }
 
 impl Llama {
@@ -146,12 +150,13 @@ impl Llama {
         let mut llama = Self {
             embed_tokens: Embedding::new(words, width, key),
             layers: (0..layers).map(|_| TransformerBlock::new(block, key)).collect(),
+            lora: LlamaLora::default(),
             norm: RmsNorm::new([width]).with_eps(rms_norm_eps),
             lm_head: (!tied).then(|| Linear::without_bias(width, words, key)),
             rotary: RotaryPositions::with(Rotary::new(context, width / heads, rope_theta, RotaryLayout::Halves)),
+            drop: Dropout::new(0.0),
             sizes,
             checkpointing: false,
-            drop: Dropout::new(0.0),
         };
         for block in &mut llama.layers {
             (block.input_layernorm.eps, block.post_attention_layernorm.eps) = (rms_norm_eps, rms_norm_eps);
@@ -211,19 +216,21 @@ impl Llama {
         self.embed_tokens.forward(ids)
     }
 
+    /// What training drops numbers with.
+    pub(crate) fn drop(&self) -> Dropout {
+        self.drop
+    }
+
     /// The logits of the next token at each row, the first row being at position 0: (B, T, C) -> (B, T, V).
     ///
     /// # Panics
     /// If shapes don't fit together, or there are more rows than positions.
     #[track_caller]
     pub fn logits(&self, x: &Var, ctx: &Context) -> Var {
-        let of = |block: &TransformerBlock, x: &Var| {
-            block.forward_with(x, &self.rotary, AttentionMasks::CAUSAL, |branch| self.drop.forward(branch, ctx))
-        };
         let x = self.drop.forward(x, ctx);
-        let x = self.layers.iter().fold(x, |x, block| match self.checkpointing {
-            true => checkpoint(|| of(block, &x)),
-            false => of(block, &x),
+        let x = (0..self.layers.len()).fold(x, |x, l| match self.checkpointing {
+            true => checkpoint(|| self.block(l, &x, ctx, None)),
+            false => self.block(l, &x, ctx, None),
         });
         self.head(&x)
     }
@@ -232,26 +239,6 @@ impl Llama {
     fn head(&self, x: &Var) -> Var {
         let weight = self.lm_head.as_ref().map_or(&self.embed_tokens.weight, |head| &head.weight);
         self.norm.forward(x).linear(&weight.var(), None)
-    }
-
-    /// Queries, keys and values of rows that stand from position `offset` on: (1, T, C) -> (1, H, T, D) and 2 × (1, Hkv, T, D).
-    fn qkv(&self, block: &TransformerBlock, h: &Var, offset: usize) -> [Var; 3] {
-        let LlamaSizes { heads, kv_heads, width, .. } = self.sizes;
-        let (attn, t) = (&block.self_attn, h.shape()[1]);
-        let split = |x: Var, heads| x.reshape([1, t, heads, width / self.sizes.heads]).permute(&[0, 2, 1, 3]);
-        let q = self.rotary.forward(&split(attn.q_proj.forward(h), heads), offset);
-        let k = self.rotary.forward(&split(attn.k_proj.forward(h), kv_heads), offset);
-        [q, k, split(attn.v_proj.forward(h), kv_heads)]
-    }
-
-    /// A block's [`TransformerBlock::forward`] for rows that come after those in the cache: (1, T, C) -> (1, T, C).
-    fn after(&self, block: &TransformerBlock, x: &Var, layer: &mut Layer) -> Var {
-        let attn = &block.self_attn;
-        let [q, k, v] = self.qkv(block, &block.input_layernorm.forward(x), layer.len());
-        let [k, v] = layer.append(k.value(), v.value()).map(Var::constant); // (1, Hkv, S, D), S tokens until now
-        let y = q.attention(&k, &v, AttentionOptions { causal: true, ..Default::default() }); // (1, H, T, D)
-        let x = x + &attn.o_proj.forward(&y.permute(&[0, 2, 1, 3]).reshape(x.shape()));
-        &x + &block.mlp.forward(&block.post_attention_layernorm.forward(&x))
     }
 }
 
@@ -282,20 +269,20 @@ impl LanguageModel for Llama {
             return logits;
         }
         let x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]));
-        let layers = self.layers.iter().zip(cache.layers());
-        let x = layers.fold(x, |x, (block, layer)| self.after(block, &x, layer));
+        let layers = cache.layers().enumerate();
+        let x = layers.fold(x, |x, (l, layer)| self.block(l, &x, &Context::eval(), Some(layer)));
         let last = x.narrow(1, tokens.len() - 1, 1).reshape([1, self.sizes.width]); // only its logits are wanted
         self.head(&last).value().reshape([self.sizes.words])
     }
 
     fn attention(&self, tokens: &[u32]) -> Vec<Tensor> {
         let mut x = self.embed(&Ids::from_slice(tokens, [1, tokens.len()]));
-        let of_block = |block: &TransformerBlock| {
-            let [q, k, _] = self.qkv(block, &block.input_layernorm.forward(&x), 0);
-            x = block.forward(&x, &self.rotary, AttentionMasks::CAUSAL);
+        let of_block = |l: usize| {
+            let [q, k, _] = self.qkv(l, &self.layers[l].input_layernorm.forward(&x), 0);
+            x = self.block(l, &x, &Context::eval(), None);
             attention_weights(q.value(), k.value())
         };
-        self.layers.iter().map(of_block).collect()
+        (0..self.layers.len()).map(of_block).collect()
     }
 
     fn bytes_per_token(&self) -> usize {

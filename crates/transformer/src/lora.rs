@@ -13,6 +13,17 @@ use glassbox_nn::{Linear, Module, Param, init};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
 
+/// What is learned beside the matrices of a trained model, which stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoraSizes {
+    /// r: the rank.
+    pub rank: usize,
+    /// α: what is learned is scaled by α/r.
+    pub alpha: f32,
+    /// Whether the feed-forward parts learn too, and not only attention.
+    pub feed_forward: bool,
+}
+
 /// What is learned besides one matrix: `c_attn.lora.A` and `c_attn.lora.B` beside `c_attn.weight`.
 ///
 /// ```

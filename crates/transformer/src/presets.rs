@@ -41,16 +41,28 @@ const fn schedule(lr: f64, min_lr: f64, weight_decay: f64) -> [Setting; ALL] {
 /// Who updates the matrices in blocks.
 const OPTIMIZER: Setting = Setting::choice("optimizer", "what updates the matrices of blocks", &["adamw", "muon"]);
 
-/// Against learning one text by heart.
-const DROPOUT: Setting =
-    Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99);
-
 /// Memory for time.
 const CHECKPOINTING: Setting = Setting::choice(
     "checkpointing",
     "whether blocks are computed again in backward, for less memory",
     &["false", "true"],
 );
+
+/// Against learning one text by heart.
+const DROPOUT: Setting =
+    Setting::real("dropout", "share of the numbers that training drops from each branch", 0.0, 0.0, 0.99);
+
+/// What is learned besides a trained model.
+const LORA: Setting = Setting::count(
+    "lora",
+    "rank of what is learned besides a trained model's matrices (--from); 0 trains them",
+    0,
+    0,
+    4096,
+);
+const LORA_ALPHA: Setting =
+    Setting::real("lora_alpha", "by how much that counts, divided by the rank", 16.0, 1e-3, 1e6);
+const LORA_ON: Setting = Setting::choice("lora_on", "which matrices have it", &["attention", "all"]);
 
 /// Some settings and others; N is A + B.
 pub(crate) const fn joined<const A: usize, const B: usize, const N: usize>(
@@ -177,15 +189,9 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
             DROPOUT,
             OPTIMIZER,
             CHECKPOINTING,
-            Setting::count(
-                "lora",
-                "rank of what is learned besides a trained model's matrices (--from); 0 trains them",
-                0,
-                0,
-                4096,
-            ),
-            Setting::real("lora_alpha", "by how much that counts, divided by the rank", 16.0, 1e-3, 1e6),
-            Setting::choice("lora_on", "which matrices have it", &["attention", "all"]),
+            LORA,
+            LORA_ALPHA,
+            LORA_ON,
         ],
         schedule(1e-3, 1e-4, 0.1),
     ),
@@ -194,10 +200,10 @@ held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
 };
 
 /// How many settings a Llama has.
-pub(crate) const LLAMA: usize = 8 + ALL;
+pub(crate) const LLAMA: usize = 11 + ALL;
 
 /// Those settings.
-pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<8, ALL, LLAMA>(
+pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<11, ALL, LLAMA>(
     [
         Setting::count("layers", "blocks", 4, 1, 1024),
         Setting::count("heads", "heads of queries in each", 4, 1, 1024),
@@ -207,6 +213,9 @@ pub(crate) const OF_LLAMA: [Setting; LLAMA] = joined::<8, ALL, LLAMA>(
         DROPOUT,
         OPTIMIZER,
         CHECKPOINTING,
+        LORA,
+        LORA_ALPHA,
+        LORA_ON,
     ],
     schedule(1e-3, 1e-4, 0.1),
 );

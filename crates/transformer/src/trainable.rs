@@ -2,8 +2,9 @@
 
 use crate::bigram::Bigram;
 use crate::conv_lm::{ConvLm, ConvLmSizes};
-use crate::gpt::{Gelu, Gpt, GptSizes, LoraSizes};
+use crate::gpt::{Gelu, Gpt, GptSizes};
 use crate::llama::{Llama, LlamaSizes};
+use crate::lora::LoraSizes;
 use crate::mlp_lm::{MlpLm, MlpLmSizes};
 use crate::recurrence::Cell;
 use crate::rnn_lm::{RnnLm, RnnLmSizes};
@@ -88,14 +89,14 @@ impl Trainable for Gpt {
     }
 
     fn adapted(self, config: &RunConfig, key: Key) -> Self {
-        match config.count_or("lora", 0) {
-            0 => self,
-            rank => {
-                let feed_forward = config.word("lora_on") == "all";
-                let alpha = config.real("lora_alpha") as f32;
-                self.with_lora(LoraSizes { rank: rank as usize, alpha, feed_forward }, key)
-            }
+        match lora(config) {
+            None => self,
+            Some(sizes) => self.with_lora(sizes, key),
         }
+    }
+
+    fn merged(self) -> Self {
+        Gpt::merged(self)
     }
 
     fn hidden(name: &str) -> bool {
@@ -141,6 +142,17 @@ impl Trainable for Llama {
         width.saturating_mul(words).saturating_add(layers.saturating_mul(4 * width * width + 3 * width * feed_forward))
     }
 
+    fn adapted(self, config: &RunConfig, key: Key) -> Self {
+        match lora(config) {
+            None => self,
+            Some(sizes) => self.with_lora(sizes, key),
+        }
+    }
+
+    fn merged(self) -> Self {
+        Llama::merged(self)
+    }
+
     fn hidden(name: &str) -> bool {
         name.starts_with("model.layers.")
     }
@@ -156,6 +168,13 @@ fn llama_sizes(config: &RunConfig, words: usize) -> LlamaSizes {
         width: count(config, "width"),
         feed_forward: count(config, "feed_forward"),
     }
+}
+
+/// What is to be learned besides a model's matrices, if anything.
+fn lora(config: &RunConfig) -> Option<LoraSizes> {
+    let (rank, alpha) = (count(config, "lora"), config.real("lora_alpha") as f32);
+    let sizes = LoraSizes { rank, alpha, feed_forward: config.word("lora_on") == "all" };
+    (rank > 0).then_some(sizes)
 }
 
 fn count(config: &RunConfig, name: &str) -> usize {

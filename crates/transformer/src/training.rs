@@ -48,6 +48,11 @@ pub trait Trainable: LanguageModel {
         self
     }
 
+    /// An adapted model as one that isn't: what it had learned besides its weights is part of them.
+    fn merged(self) -> Self {
+        self
+    }
+
     /// Whether Muon may update the matrix of that name, where a run can ask for it: one that maps rows to rows inside the model.
     fn hidden(_name: &str) -> bool {
         false
@@ -116,7 +121,7 @@ impl<M: Trainable> Training<M> {
             )));
         }
         if let Some(start) = start {
-            start.load(&mut model)?;
+            model = start.load(model)?;
             model = model.adapted(config, key.fold(3));
         }
         model.name_parameters();

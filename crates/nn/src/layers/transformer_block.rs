@@ -197,33 +197,7 @@ impl TransformerBlock {
     /// If shapes don't fit together, or the table of positions is shorter than T.
     #[track_caller]
     pub fn forward(&self, x: &Var, rotary: &RotaryPositions, masks: AttentionMasks<'_>) -> Var {
-        self.forward_with(x, rotary, masks, Var::clone)
-    }
-
-    /// As [`forward`](Self::forward), with something done to each branch before it is added, such as dropout.
-    ///
-    /// ```
-    /// # use glassbox_autograd::Var;
-    /// # use glassbox_nn::{AttentionMasks, BlockSizes, TransformerBlock, RotaryPositions};
-    /// # use glassbox_tensor::{Tensor, random::Key};
-    /// let sizes = BlockSizes { dim: 12, heads: 6, kv_heads: 2, head_dim: 4, feed_forward: 20 };
-    /// let (layer, rotary) = (TransformerBlock::new(sizes, Key::new(0)), RotaryPositions::new(5, 4));
-    /// let x = Var::constant(Tensor::randn([1, 5, 12], Key::new(1)));
-    /// let y = layer.forward_with(&x, &rotary, AttentionMasks::CAUSAL, |branch| branch * 0.0);
-    /// assert_eq!(y.value(), x.value());
-    /// ```
-    ///
-    /// # Panics
-    /// As [`forward`](Self::forward).
-    #[track_caller]
-    pub fn forward_with(
-        &self,
-        x: &Var,
-        rotary: &RotaryPositions,
-        masks: AttentionMasks<'_>,
-        branch: impl Fn(&Var) -> Var,
-    ) -> Var {
-        let x = x + &branch(&self.self_attn.forward(&self.input_layernorm.forward(x), rotary, masks));
-        &x + &branch(&self.mlp.forward(&self.post_attention_layernorm.forward(&x)))
+        let x = x + &self.self_attn.forward(&self.input_layernorm.forward(x), rotary, masks);
+        &x + &self.mlp.forward(&self.post_attention_layernorm.forward(&x))
     }
 }
