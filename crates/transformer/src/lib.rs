@@ -83,7 +83,7 @@
 //!
 //! ## Other people's weights
 //!
-//! [`Pretrained`] reads models as llama2.c and Hugging Face keep them; the same code writes with them.
+//! [`Pretrained`] reads models as llama2.c and Hugging Face keep them; the same code writes with them. [`BertModel::open`] reads an encoder.
 
 #![forbid(unsafe_code)]
 

@@ -22,9 +22,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-const CONFIG: &str = "config.json";
+pub(super) const CONFIG: &str = "config.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS: &str = "model.safetensors";
 /// The largest `config.json` that is read: 1 MiB, a hundred times the usual.
 const MAX_CONFIG: u64 = 1 << 20;
 /// A Llama's context is cut to so many tokens: keys and values get room for all of them before the first.
@@ -79,7 +79,7 @@ fn spelling(folder: &Path, config: &Config, tokenizer: Tokenizer, words: usize) 
     Ok(Spelling { tokens: Tokens::Tokenizer(tokenizer), before, alone, ends })
 }
 
-fn json(path: &Path) -> Result<BTreeMap<String, Value>, PretrainedError> {
+pub(super) fn json(path: &Path) -> Result<BTreeMap<String, Value>, PretrainedError> {
     let bytes = read_at_most(path, MAX_CONFIG)?;
     serde_json::from_slice(&bytes).map_err(|error| PretrainedError::Wrong {
         file: path.display().to_string(),
@@ -88,25 +88,25 @@ fn json(path: &Path) -> Result<BTreeMap<String, Value>, PretrainedError> {
 }
 
 /// A `config.json`, asked by name.
-struct Config {
-    file: String,
-    all: BTreeMap<String, Value>,
+pub(super) struct Config {
+    pub(super) file: String,
+    pub(super) all: BTreeMap<String, Value>,
 }
 
 impl Config {
-    fn wrong(&self, problem: String) -> PretrainedError {
+    pub(super) fn wrong(&self, problem: String) -> PretrainedError {
         PretrainedError::Wrong { file: self.file.clone(), problem }
     }
 
     /// The value of that name; null is none.
-    fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, PretrainedError> {
+    pub(super) fn get<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, PretrainedError> {
         let Some(value) = self.all.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
         let of_kind = T::deserialize(value).map(Some);
         of_kind.map_err(|error| self.wrong(format!("{name}: {error}; copy the file or download it again")))
     }
 
     /// A size, above 0 and below 2³¹.
-    fn size(&self, name: &str, usual: Option<usize>) -> Result<usize, PretrainedError> {
+    pub(super) fn size(&self, name: &str, usual: Option<usize>) -> Result<usize, PretrainedError> {
         let size = self.get::<u64>(name)?.or(usual.map(|n| n as u64));
         let fits = size.filter(|n| (1..1 << 31).contains(n));
         fits.map(|n| n as usize).ok_or_else(|| {
@@ -116,7 +116,7 @@ impl Config {
     }
 
     /// A number above 0 that f32 holds.
-    fn real(&self, name: &str, usual: f32) -> Result<f32, PretrainedError> {
+    pub(super) fn real(&self, name: &str, usual: f32) -> Result<f32, PretrainedError> {
         let x = self.get::<f64>(name)?.map_or(usual, |x| x as f32);
         if x.is_finite() && x > 0.0 {
             return Ok(x);
@@ -137,7 +137,7 @@ impl Config {
     }
 
     /// Refuses what is asked for by that name, unless it is nothing or one of these.
-    fn only(&self, name: &str, done: &[Value]) -> Result<(), PretrainedError> {
+    pub(super) fn only(&self, name: &str, done: &[Value]) -> Result<(), PretrainedError> {
         match self.all.get(name).filter(|value| !value.is_null() && !done.contains(value)) {
             None => Ok(()),
             Some(found) => {
@@ -243,7 +243,12 @@ fn llama(config: &Config, file: &Path) -> Result<Llama, PretrainedError> {
 }
 
 /// Memory is asked for only as far as the file accounts for it.
-fn check_room(config: &Config, file: &SafetensorsFile, layers: usize, weights: u128) -> Result<(), PretrainedError> {
+pub(super) fn check_room(
+    config: &Config,
+    file: &SafetensorsFile,
+    layers: usize,
+    weights: u128,
+) -> Result<(), PretrainedError> {
     let volume = |name: &str| file.shape(name).unwrap_or_default().iter().map(|&n| n as u128).product::<u128>();
     let there: u128 = file.names().map(volume).sum();
     if layers <= MOST_LAYERS && weights <= there {
@@ -256,7 +261,7 @@ fn check_room(config: &Config, file: &SafetensorsFile, layers: usize, weights: u
 }
 
 /// Every parameter from the file: under its own name or with `prefix` before it, and transposed where the file has it so.
-fn load(
+pub(super) fn load(
     model: &mut impl Module,
     file: &SafetensorsFile,
     prefix: &str,

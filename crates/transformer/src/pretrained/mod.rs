@@ -7,9 +7,11 @@
 //! | a file of llama2.c, `stories260K.bin` | its header | the same file, in a fixed order | a `tok….bin` beside it, or another file that is named |
 //! | a folder as Hugging Face has it | `config.json` | `model.safetensors` | `tokenizer.json`, or `vocab.json` and `merges.txt` |
 //!
-//! `llama2c.rs` and `hugging_face.rs` read them, and `pieces.rs` the tokens of llama2.c. Nothing that a file says is believed before
+//! `llama2c.rs` and `hugging_face.rs` read them, and `pieces.rs` the tokens of llama2.c; `bert.rs` reads a
+//! [`BertModel`](crate::BertModel), which writes nothing. Nothing that a file says is believed before
 //! it was compared with what is there: no memory is asked for beyond what the file's own length accounts for.
 
+mod bert;
 mod error;
 mod hugging_face;
 mod llama2c;
