@@ -87,7 +87,8 @@ pub static BIGRAM: Preset = Preset {
 logits = table[last token]                          (B, T) -> (B, T, V)
 loss = −ln softmax(logits)[next token]              mean over all tokens of the batch, in nats; least where
                                                     softmax(table[i])[j] is the share of j among what follows i
-held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)",
+held out: perplexity = e^loss,  bits_per_byte = loss·tokens / (bytes·ln 2)
+          counted = −ln (n(i, j) + 1)/(n(i) + V)    of the table that needs no training, n counted in the text to learn from",
     data: "shakespeare",
     settings: &schedule(0.05, 0.005, 0.0),
     steps: Some(2000),

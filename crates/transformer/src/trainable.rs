@@ -20,6 +20,10 @@ impl Trainable for Bigram {
     fn weights(_: &RunConfig, words: usize) -> usize {
         words.saturating_mul(words)
     }
+
+    fn counts_pairs() -> bool {
+        true
+    }
 }
 
 impl Trainable for MlpLm {

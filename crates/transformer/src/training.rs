@@ -2,6 +2,7 @@
 
 use crate::author::{Author, Spelling, Tokens};
 use crate::corpus::{Corpus, Part, encode};
+use crate::counts::PairCounts;
 use crate::documents::Documents;
 use crate::explained::remarks;
 use crate::middle::Middle;
@@ -53,6 +54,11 @@ pub trait Trainable: LanguageModel {
         self
     }
 
+    /// Whether this is a table of pairs: counting gives the likeliest without training, and what that says stands beside the model's loss.
+    fn counts_pairs() -> bool {
+        false
+    }
+
     /// Whether Muon may update the matrix of that name, where a run can ask for it: one that maps rows to rows inside the model.
     fn hidden(_name: &str) -> bool {
         false
@@ -70,6 +76,8 @@ pub struct Training<M> {
     text: Corpus,
     lines: Option<Documents>,
     middle: Option<Middle>,
+    /// What the counted table says of the held-out text, in nats, if the model is such a table.
+    counted: Option<f64>,
     batch: usize,
     accumulate: usize,
     places: Key,
@@ -138,6 +146,7 @@ impl<M: Trainable> Training<M> {
             )));
         }
         let steps = config.horizon().saturating_sub(warmup).max(1);
+        let counted = M::counts_pairs().then(|| counted(&text, lines.as_ref(), model.context()));
         Ok(Training {
             model,
             optimiser: Optimiser::of(config, M::hidden),
@@ -146,6 +155,7 @@ impl<M: Trainable> Training<M> {
             text,
             lines,
             middle,
+            counted,
             batch: batch as usize,
             accumulate: accumulate as usize,
             places: key.fold(1),
@@ -198,6 +208,31 @@ impl<M: LanguageModel> Training<M> {
     }
 }
 
+/// All that is judged of the held-out text, once, in windows of `context`.
+fn held_out<'a>(
+    text: &'a Corpus,
+    lines: Option<&'a Documents>,
+    context: usize,
+) -> Box<dyn Iterator<Item = Windows> + 'a> {
+    let ([_, test], batch) = (text.parts(), (EVALUATION_TOKENS / context).max(1));
+    match (lines, &test.told) {
+        (Some(lines), _) => Box::new(lines.test_windows(batch, context)),
+        (None, Some(_)) => Box::new(Windows::each_document(test, context)),
+        (None, None) => Box::new(Windows::consecutive(&test.tokens, batch, context)),
+    }
+}
+
+/// −ln p of the held-out pairs in nats, by the pairs to learn from, counted, and one more of each: nothing is impossible.
+fn counted(text: &Corpus, lines: Option<&Documents>, context: usize) -> f64 {
+    let (words, [train, _]) = (text.tokenizer().vocab_size(), text.parts());
+    let counts = match (lines, &train.told) {
+        (Some(lines), _) => PairCounts::of_windows(lines.train_windows(EVALUATION_TOKENS, context), words),
+        (None, Some(_)) => PairCounts::of_windows(Windows::each_document(train, context), words),
+        (None, None) => PairCounts::of([&train.tokens[..]], words),
+    };
+    counts.nats(&PairCounts::of_windows(held_out(text, lines, context), words), 1.0)
+}
+
 /// Refuses prompts that fill a window, so that nothing could be said in it.
 fn check_prompts(text: &Corpus, context: usize) -> Result<(), TrainError> {
     for Part { told, begins, tokens } in text.parts() {
@@ -247,18 +282,13 @@ impl<M: LanguageModel> Experiment for Training<M> {
     }
 
     /// The held-out text in consecutive windows, or where there are prompts or it consists of lines each document by itself: nats for each token, e to that,
-    /// and bits for each byte of the text in UTF-8.
+    /// and bits for each byte of the text in UTF-8. Of a table of pairs also what the counted one says.
     fn evaluate(&self) -> Metrics {
-        let ([_, test], context) = (self.text.parts(), self.model.context());
-        let batch = (EVALUATION_TOKENS / context).max(1);
-        let (loss, tokens, bytes) = match (&self.lines, &test.told) {
-            (Some(lines), _) => self.judged(lines.test_windows(batch, context)),
-            (None, Some(_)) => self.judged(Windows::each_document(test, context)),
-            (None, None) => self.judged(Windows::consecutive(&test.tokens, batch, context)),
-        };
+        let (loss, tokens, bytes) = self.judged(held_out(&self.text, self.lines.as_ref(), self.model.context()));
         let bits = loss * tokens as f64 / std::f64::consts::LN_2;
         let metrics = Metrics::new().with("loss", loss).with("perplexity", loss.exp());
-        metrics.with("bits_per_byte", bits / bytes as f64)
+        let metrics = metrics.with("bits_per_byte", bits / bytes as f64);
+        self.counted.into_iter().fold(metrics, |metrics, nats| metrics.with("counted", nats))
     }
 
     fn writer(&self) -> Option<&dyn Writer> {
