@@ -95,6 +95,12 @@ fn a_run_that_begins_with_another_has_its_settings_its_tokens_and_its_text() {
         place.read("tuned/checkpoints/step-1/tokenizer.json")
     );
     assert!(stdout(&run(&place, "sample tuned --prompt be --tokens 5")).starts_with("be"));
+    // What was learned besides becomes part of the weights of what begins with it: a whole model again.
+    run(&place, "train gpt --from tuned --steps 1 --out merged --set lora=0");
+    let size = |step: &str| place.read(&format!("{step}/model.safetensors")).len();
+    assert_eq!(size("merged/checkpoints/step-1"), size("run/checkpoints/step-2"));
+    assert!(size("tuned/checkpoints/step-1") < size("run/checkpoints/step-2") / 10);
+    assert!(stdout(&run(&place, "sample merged --prompt be --tokens 5")).starts_with("be"));
 }
 
 #[test]
