@@ -99,7 +99,6 @@ fn a_run_that_begins_with_another_has_its_settings_its_tokens_and_its_text() {
     run(&place, "train gpt --from tuned --steps 1 --out merged --set lora=0");
     let size = |step: &str| place.read(&format!("{step}/model.safetensors")).len();
     assert_eq!(size("merged/checkpoints/step-1"), size("run/checkpoints/step-2"));
-    assert!(size("tuned/checkpoints/step-1") < size("run/checkpoints/step-2") / 10);
     assert!(stdout(&run(&place, "sample merged --prompt be --tokens 5")).starts_with("be"));
 }
 
