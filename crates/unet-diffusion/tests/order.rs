@@ -7,6 +7,7 @@ use glassbox_unet_diffusion::samplers::{
     Ddim, Ddpm, DpmSolver, Euler, Factor, FlowEuler, Heun, Past, Rule, Sampler, Trajectory, UniPc, Variance,
 };
 use glassbox_unet_diffusion::{Component, Level, Mixture, Point, carry, geometric_grid, preserving};
+use plotters::prelude::*;
 
 /// Two unequal Gaussians in the plane, of width about 1 together.
 fn truth() -> Mixture {
@@ -125,6 +126,75 @@ fn uni_pc_converges_at_p_and_with_its_corrector_at_p_plus_1() {
             }
         }
     }
+}
+
+/// Draws the book's picture of the orders, after `GLASSBOX_BLESS=1`; else looks that the one that is there is of these samplers.
+#[test]
+fn the_book_shows_the_orders() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/img/orders.svg");
+    let unipc = |order| UniPc { order, lower_order_final: false, ..UniPc::default() };
+    let names = ["DDIM, Euler", "Heun", "DPM-Solver++ 2M", "UniPC-2", "UniPC-3"];
+    if std::env::var_os("GLASSBOX_BLESS").is_some() {
+        let exact = reference();
+        let errors = |sampler: &dyn Fn(usize) -> f64| STEPS.map(|n| (n as f64, sampler(n)));
+        let curves = [
+            errors(&|n| error(&Ddim { eta: 0.0 }, Units::Preserving, n, 0, &exact)),
+            errors(&|n| error(&Heun, Units::Preserving, n, 0, &exact)),
+            errors(&|n| error(&DpmSolver::default(), Units::Preserving, n, 0, &exact)),
+            errors(&|n| error(&unipc(2), Units::Preserving, n, 2, &exact)),
+            errors(&|n| error(&unipc(3), Units::Preserving, n, 3, &exact)),
+        ];
+        std::fs::write(file, plot(&names, &curves).unwrap()).unwrap();
+    }
+    let svg = std::fs::read_to_string(file).unwrap();
+    let orders = ["0.99", "2.03", "2.00", "3.00", "3.97"];
+    for (name, order) in names.into_iter().zip(orders) {
+        assert!(
+            svg.contains(&format!("{name}: {order}")),
+            "{name} of order {order} is not in {file}; GLASSBOX_BLESS=1 draws it"
+        );
+    }
+}
+
+/// Curves of errors over steps, both logarithmic, each named with its slope.
+fn plot(names: &[&str], curves: &[[(f64, f64); 5]]) -> Result<String, Box<dyn std::error::Error>> {
+    let colours = [
+        RGBColor(31, 119, 180),
+        RGBColor(255, 127, 14),
+        RGBColor(44, 160, 44),
+        RGBColor(214, 39, 40),
+        RGBColor(148, 103, 189),
+    ];
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (640, 420)).into_drawing_area();
+        root.fill(&WHITE)?;
+        let (left, legend) = root.split_horizontally(450);
+        let mut chart = ChartBuilder::on(&left)
+            .margin(10)
+            .x_label_area_size(42)
+            .y_label_area_size(62)
+            .build_cartesian_2d((18.0..360.0).log_scale(), (1e-9..0.1).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(BLACK.mix(0.12))
+            .x_desc("steps")
+            .y_desc("error")
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .y_label_formatter(&|y| format!("{y:.0e}"))
+            .draw()?;
+        for (i, (name, curve)) in names.iter().zip(curves).enumerate() {
+            chart.draw_series(LineSeries::new(curve.iter().copied(), colours[i].stroke_width(2)))?;
+            chart.draw_series(curve.iter().map(|&point| Circle::new(point, 3, colours[i].filled())))?;
+            let label = format!("{name}: {:.2}", slope(&curve.map(|(_, error)| error)));
+            let y = 40 + 26 * i as i32;
+            legend.draw(&Circle::new((8, y), 5, colours[i].filled()))?;
+            legend.draw(&Text::new(label, (20, y - 7), ("sans-serif", 14)))?;
+        }
+        root.present()?;
+    }
+    Ok(svg)
 }
 
 /// How far the mean and the covariance of `points` are from those of the truth at a level, and the standard error of the farthest.
