@@ -36,7 +36,7 @@
 //!
 //! Why the squared error of eps belongs to a likelihood: −ln p(x0) ≤ Σ_t KL(q(x_{t−1}|x_t, x0) ‖ p(x_{t−1}|x_t)) + …, all of them between
 //! Gaussians of one width, so that only the squared distance of their means is left, which is a multiple of ‖eps − eps_theta‖²
-//! (Ho et al. 2020, equations 5 to 12). [`Edm`] multiplies inputs and answers so that both have width 1 at every level.
+//! (Ho et al. 2020, equations 5 to 12). [`bound_terms`] and [`prior_term`] are this bound itself, also with a width that is learned. [`Edm`] multiplies inputs and answers so that both have width 1 at every level.
 //!
 //! ## Going back
 //!
@@ -93,6 +93,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bound;
 mod edm;
 mod flow;
 mod grid;
@@ -109,6 +110,7 @@ mod training;
 mod truth;
 pub mod unet;
 
+pub use bound::{Posterior, bound_terms, prior_term};
 pub use edm::{Edm, karras_sigmas};
 pub use flow::{Slope, carry, carry_with_divergence, divergence, gaussian_log_density, hutchinson};
 pub use grid::{End, Spacing, exploding, flow_grid, geometric_grid, preserving};

@@ -1,6 +1,7 @@
 //! Ancestral sampling: each step undoes one step of noise, by a draw.
 
 use super::{Model, Noise, Sampler, Trajectory};
+use crate::bound::Posterior;
 use crate::level::Level;
 use crate::point::Point;
 
@@ -41,18 +42,6 @@ pub enum Variance {
     LearnedRange,
 }
 
-/// ln 0 is nobody's bound: the variance of the last step.
-const LEAST: f64 = 1e-20;
-
-/// `beta_ts`, the variance of x_t given x_s, and `beta_tilde`, that of x_s given x_t and x0: the bounds of what p should have.
-///
-/// In any units, `beta_ts = sigma_t² − alpha_ts·sigma_s²` with `alpha_ts = (alpha_t/alpha_s)²` (Kingma et al. 2021, appendix A); it is
-/// 1 − `alpha_ts` where the variance is kept.
-fn bounds(t: &Level, s: &Level) -> (f64, f64) {
-    let beta_ts = t.sigma.powi(2) - (t.alpha / s.alpha * s.sigma).powi(2);
-    (beta_ts, (s.sigma / t.sigma).powi(2) * beta_ts)
-}
-
 impl Sampler for Ddpm {
     /// # Panics
     /// Also if the variance is learned and the model says nothing of it.
@@ -66,27 +55,24 @@ impl Sampler for Ddpm {
     ) -> Trajectory<X> {
         let (t, s) = at.levels(grid);
         let found = model(&at.x, t);
-        let (beta_ts, beta_tilde) = bounds(t, s);
-        // mu = √alpha_bar_s·beta_ts/(1 − alpha_bar_t)·x0 + √alpha_ts·(1 − alpha_bar_s)/(1 − alpha_bar_t)·x_t
-        let of_x0 = s.alpha * beta_ts / t.sigma.powi(2); // sigma² = 1 − alpha_bar
-        let of_x = t.alpha / s.alpha * (s.sigma / t.sigma).powi(2);
-        let mu = X::combine(&[(of_x0, &found.x0), (of_x, &at.x)]);
+        let posterior = Posterior::of(t, s);
+        let mu = X::combine(&[(posterior.of_x0, &found.x0), (posterior.of_x, &at.x)]);
         if t.t == 0.0 && s.sigma == 0.0 {
             return at.next(mu, 0);
         }
         // x_s = mu + √variance·z
         let z = noise(at.step);
         let x = match self.variance {
-            Variance::FixedSmall => X::combine(&[(1.0, &mu), (beta_tilde.max(LEAST).sqrt(), &z)]),
-            Variance::FixedLarge => X::combine(&[(1.0, &mu), (beta_ts.sqrt(), &z)]),
+            Variance::FixedSmall => X::combine(&[(1.0, &mu), (posterior.beta_tilde.sqrt(), &z)]),
+            Variance::FixedLarge => X::combine(&[(1.0, &mu), (posterior.beta.sqrt(), &z)]),
             Variance::LearnedRange => {
                 let Some(range) = &found.range else {
                     panic!("Ddpm: the variance is learned, but the model says nothing of it; give Denoised a range")
                 };
-                // ½ ln variance = middle + half·range, range from −1 to 1; the constant goes outside of the exponential
-                let (low, high) = (beta_tilde.max(LEAST).ln(), beta_ts.ln());
-                let spread = X::combine(&[((high - low) / 4.0, range)]).exp();
-                X::combine(&[(1.0, &mu), (((high + low) / 4.0).exp(), &spread.times(&z))])
+                // √variance = e^(middle + way·range), range from −1 to 1
+                let (middle, way) = posterior.log_std();
+                let spread = X::combine(&[(way, range)]).exp();
+                X::combine(&[(1.0, &mu), (middle.exp(), &spread.times(&z))])
             }
         };
         at.next(x, 0)
