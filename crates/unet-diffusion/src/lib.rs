@@ -88,7 +88,7 @@
 //! - 64 trajectories of diffusers' schedulers, with its noise and its model's answers, are walked again; the farthest is 3.5e-6 of its
 //!   largest magnitude away (`tests/diffusers.rs`).
 //! - The likelihood by the flow is the known density of a mixture to 1e-6 nats (`tests/likelihood.rs`).
-//! - `glassbox train diffusion-2d` teaches a small network ([`Mlp`]) a [`Toy`]: after a minute its moons cost 1.37 nats a point, where the truth
+//! - The preset [`DIFFUSION_2D`] teaches a small network ([`Mlp`]) a [`Toy`]: after a minute its moons cost 1.37 nats a point, where the truth
 //!   itself costs 1.35, and lie as near to a cloud of the truth as another cloud of the truth does (sliced Wasserstein distance 0.033 and 0.032).
 
 #![forbid(unsafe_code)]
