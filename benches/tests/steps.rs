@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const LOSS: f64 = 1e-4;
 /// Of the norm of a parameter's gradient, relative.
 const NORM: f64 = 1e-3;
+/// Below so much of the largest gradient's norm, PyTorch's f64 has rounding alone.
+const ZERO: f64 = 1e-12;
 
 fn recorded(name: &str) -> Map<String, Value> {
     let all: Value = serde_json::from_str(include_str!("steps.json")).unwrap();
@@ -52,9 +54,14 @@ fn hold(name: &str) {
     assert_near(name, loss.into(), theirs["loss"].as_f64().unwrap(), LOSS);
     let should = theirs["norms"].as_object().unwrap();
     assert!(norms.keys().eq(should.keys()), "{name}: ours are {:?}, PyTorch's {:?}", norms.keys(), should.keys());
+    let largest = should.values().filter_map(Value::as_f64).fold(0.0, f64::max);
     for (parameter, is) in norms {
         let (what, should) = (format!("{name}, gradient of {parameter}"), should[&parameter].as_f64());
         match (is, should) {
+            // The true gradient is 0, as that of a bias of keys, which softmax takes away again: f32 has rounding alone.
+            (Some(is), Some(should)) if should < ZERO * largest => {
+                assert!(is < NORM * NORM * largest, "{what}: {is}, and 0 in truth");
+            }
             (Some(is), Some(should)) => assert_near(&what, is, should, NORM),
             _ => assert_eq!(is, should, "{what}: one of the two doesn't reach it"),
         }

@@ -11,7 +11,7 @@ step:pixelcnn. The variants are the ways to run the same step: eager and torch.c
 leaves it out), contiguous and channels_last where there are images, the optimiser's usual and its fused form. The peer is
 the fastest of them, chosen once when a name is first asked for, and said on standard error.
 
-Parameters are called as ours are, so that a state dict fits both.
+Parameters are called as ours are, so that a state dict fits both; where one of theirs is several of ours, `called` says which.
 """
 
 import argparse
@@ -74,7 +74,11 @@ def define():
             """The loss, and all gradients by name."""
             loss = self.loss(*batch)
             loss.backward()
-            return loss.item(), {name: p.grad for name, p in self.named_parameters()}
+            return loss.item(), {name: part(p.grad) for name, (p, part) in self.called().items()}
+
+        def called(self):
+            """Its parameters as ours are called: {name: (parameter, function that takes the part of it which has that name)}."""
+            return {name: (p, lambda whole: whole) for name, p in self.named_parameters()}
 
     class Vae(Model):
         def __init__(self, batch=128):
@@ -287,6 +291,45 @@ def define():
                 else:
                     h = stage[1](stage[0](torch.cat([h, kept.pop()], 1), e))
             return self.out(F.silu(self.no(h)))
+
+        def called(self):
+            """As in diffusers, where queries, keys and values have a matrix each, and attention's matrices are no convolutions."""
+            found = {}
+
+            def put(theirs, ours, part=lambda whole: whole):
+                found.update({f"{ours}.{name}": (p, part) for name, p in theirs.named_parameters()})
+
+            def matrix(which, parts):
+                """Rows `which` of so many equal parts."""
+                return lambda whole: whole.flatten(1).chunk(parts)[which] if whole.dim() > 1 else whole.chunk(parts)[which]
+
+            def block(path, i, residual, attention):
+                pairs = dict(n1="norm1", c1="conv1", t="time_emb_proj", n2="norm2", c2="conv2", skip="conv_shortcut")
+                for theirs, ours in pairs.items():
+                    put(getattr(residual, theirs), f"{path}.resnets.{i}.{ours}")
+                if isinstance(attention, PixelAttention):
+                    path = f"{path}.attentions.{i}"
+                    put(attention.n, f"{path}.group_norm")
+                    for which, name in enumerate(("to_q", "to_k", "to_v")):
+                        put(attention.qkv, f"{path}.{name}", matrix(which, 3))
+                    put(attention.o, f"{path}.to_out.0", matrix(0, 1))
+
+            for way, resized in (("down", "downsamplers"), ("up", "upsamplers")):
+                level, i = 0, 0
+                for stage in getattr(self, way):
+                    path = f"{way}_blocks.{level}"
+                    if len(stage) == 1:
+                        put(stage[0], f"{path}.{resized}.0.conv")
+                        level, i = level + 1, 0
+                    else:
+                        block(path, i, *stage)
+                        i += 1
+            block("mid_block", 0, self.m1, self.ma)
+            block("mid_block", 1, self.m2, None)
+            ends = dict(t1="time_embedding.linear_1", t2="time_embedding.linear_2", inp="conv_in", no="conv_norm_out", out="conv_out")
+            for theirs, ours in ends.items():
+                put(getattr(self, theirs), ours)
+            return found
 
         def batch(self):
             return self.x, torch.randn_like(self.x), torch.randint(1000, (len(self.x),))

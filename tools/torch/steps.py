@@ -57,7 +57,8 @@ def ids(name, below, *shape):
 
 def fill(model):
     with torch.no_grad():
-        for name, p in model.named_parameters():
+        for name, (whole, part) in model.called().items():
+            p = part(whole)
             u = uniform(name, *p.shape).astype(np.float32)
             if p.dim() >= 2:
                 u = u * np.float32(math.sqrt(3 * p.shape[0] / p.numel()))

@@ -12,14 +12,14 @@
 //! | `step:pixelcnn` | PixelCNN, 7 layers of 64, 28 × 28 | 32 | 278,336 |
 //!
 //! Parameters are called as in PyTorch, so its state dicts load. `tests/steps.rs` holds the losses and gradients to PyTorch's.
-//! The GPT is `glassbox-transformer`'s; a model is built here until its family has a crate, which then brings it.
+//! The GPT is `glassbox-transformer`'s and the U-Net `glassbox-unet-diffusion`'s, under diffusers' names; a model is built here until its
+//! family has a crate, which then brings it.
 
 mod dcgan;
 mod gpt;
 mod pixelcnn;
 pub mod rule;
 mod unet;
-mod unet_blocks;
 mod vae;
 mod wavenet;
 
