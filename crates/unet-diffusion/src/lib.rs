@@ -94,6 +94,7 @@
 #![forbid(unsafe_code)]
 
 mod bound;
+pub mod dit;
 mod edm;
 mod flow;
 mod grid;

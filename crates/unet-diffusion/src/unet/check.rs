@@ -3,6 +3,9 @@
 use super::config::{TimeEmbeddingType, UNet2dConfig};
 use super::parts::{ATTENTION_GROUPS_OF_SKIPS, PICTURE, up_groups_of_skips, up_inputs};
 
+/// More residual blocks in a level are no network, and each takes memory besides its weights.
+const MOST_LAYERS: usize = 1024;
+
 /// Groups of a level's normalisations where the picture itself takes part.
 fn quarter(channels: usize) -> usize {
     (channels / 4).min(32)
@@ -36,10 +39,12 @@ impl UNet2dConfig {
                  from 1 to 31"
             ));
         }
+        if !(1..=MOST_LAYERS).contains(&self.layers_per_block) {
+            return Err(format!("layers_per_block is {}; it must be from 1 to {MOST_LAYERS}", self.layers_per_block));
+        }
         let sizes = [
             ("in_channels", self.in_channels),
             ("out_channels", self.out_channels),
-            ("layers_per_block", self.layers_per_block),
             ("time_embedding_dim", self.time_embed_dim()),
             ("num_class_embeds", self.num_class_embeds.unwrap_or(1)),
         ];

@@ -203,7 +203,7 @@ impl Default for UNet2dConfig {
 impl UNet2dConfig {
     /// Numbers of the time's embedding.
     pub fn time_embed_dim(&self) -> usize {
-        self.time_embedding_dim.unwrap_or_else(|| 4 * self.block_out_channels.first().copied().unwrap_or(0))
+        self.time_embedding_dim.unwrap_or_else(|| self.block_out_channels.first().map_or(0, |c| c.saturating_mul(4)))
     }
 
     /// Groups of a normalisation of the middle or the end, over so many channels.
