@@ -34,8 +34,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// Every model that can be trained, family by family.
-static PRESETS: LazyLock<Vec<&'static Preset>> =
-    LazyLock::new(|| [glassbox_vae::PRESETS, glassbox_transformer::PRESETS, glassbox_measure::PRESETS].concat());
+static PRESETS: LazyLock<Vec<&'static Preset>> = LazyLock::new(|| {
+    use {glassbox_measure as measure, glassbox_transformer as transformer, glassbox_unet_diffusion as diffusion};
+    [glassbox_vae::PRESETS, transformer::PRESETS, diffusion::PRESETS, measure::PRESETS].concat()
+});
 
 /// Runs a command.
 pub fn run(command: Command) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ mod bench;
 mod commands;
 mod damage;
 mod data;
+mod diffusion;
 mod force;
 mod full_disk;
 mod judge;
