@@ -49,7 +49,8 @@ impl UNet2dConfig {
             ("num_class_embeds", self.num_class_embeds.unwrap_or(1)),
         ];
         let channels = self.block_out_channels.iter().map(|&c| ("block_out_channels", c));
-        match sizes.into_iter().chain(channels).find(|&(_, size)| size == 0 || size >= 1 << 31) {
+        // channels first: what isn't given of the others comes from them
+        match channels.chain(sizes).find(|&(_, size)| size == 0 || size >= 1 << 31) {
             Some((name, size)) => Err(format!("{name} is {size}; it must be 1 or more, and below 2³¹")),
             None => Ok(()),
         }
