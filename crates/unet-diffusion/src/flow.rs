@@ -14,7 +14,7 @@ use std::f64::consts::TAU;
 /// ```
 /// use glassbox_unet_diffusion::carry;
 /// // Of data at 0, y is all noise: eps = y/ρ, and the flow is y = c·ρ
-/// let sigmas: Vec<f64> = (0..=10).map(|i| 10f64.powf(-0.1 * f64::from(i))).collect();
+/// let sigmas: Vec<f64> = (0..=20).map(|i| 10f64.powf(-0.05 * f64::from(i))).collect();
 /// let y = carry(vec![3.0], &sigmas, &mut |y: &Vec<f64>, rho| vec![y[0] / rho]);
 /// assert!((y[0] - 0.3).abs() < 1e-5);
 /// ```

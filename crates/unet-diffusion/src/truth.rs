@@ -263,7 +263,7 @@ impl Toy {
                 };
                 let mut points: Vec<[f64; 2]> = along(200).map(turn).collect();
                 let mean = [0, 1].map(|k| points.iter().map(|p| p[k]).sum::<f64>() / 200.0);
-                points.iter_mut().for_each(|p| *p = [1.4 * (p[0] - mean[0]), 1.4 * (p[1] - mean[1])]);
+                points.iter_mut().for_each(|p| *p = [1.25 * (p[0] - mean[0]), 1.25 * (p[1] - mean[1])]);
                 equal(points, 0.08)
             }
         }
