@@ -7,7 +7,7 @@ use glassbox_train::{Build, Preset, Setting};
 pub static DIFFUSION_2D: Preset = Preset {
     name: "diffusion-2d",
     about: "diffusion of points in the plane: a ring, a grid of dots, two moons or a Swiss roll, held to the truth",
-    cost: "a minute on two cores, 3 MB on disk",
+    cost: "half a minute on two cores, 3 MB on disk",
     formula: "\
 x = alpha_t·x0 + sigma_t·eps,  eps ~ N(0, I)        t uniform in 0 … 999, alpha_t² = Π (1 − beta), sigma_t² = 1 − alpha_t², (B, 2)
 e = silu(W2·silu(W1·embedding(t)))                  (B) -> (B, H)
