@@ -1,6 +1,6 @@
 //! The variational bound: what a picture costs in nats if it is sent as noise that is undone step by step.
 
-use crate::level::Level;
+use crate::level::{Level, column};
 use glassbox_autograd::Var;
 use glassbox_tensor::Tensor;
 
@@ -76,10 +76,8 @@ pub fn bound_terms(x0: &Tensor, x: &Tensor, x0_theta: &Var, range: Option<&Var>,
     assert!(x.shape() == shape && x0_theta.shape() == shape, "bound_terms: x0, x and x0_theta have one shape");
     assert!(range.is_none_or(|r| r.shape() == shape), "bound_terms: range has the shape of x0");
     let column = |f: &dyn Fn(&Level, &Level, &Posterior) -> f64| {
-        let mut shape = vec![1; shape.len()];
-        shape[0] = n;
-        let numbers = steps.iter().map(|(t, s)| f(t, s, &Posterior::of(t, s)) as f32).collect();
-        Var::constant(Tensor::from_vec(numbers, shape)) // (B, 1, …)
+        let numbers = steps.iter().map(|(t, s)| f(t, s, &Posterior::of(t, s)));
+        Var::constant(column(numbers, shape.len())) // (B, 1, …)
     };
     let is_last = |s: &Level| s.sigma == 0.0;
     let x0 = Var::constant(x0.clone());

@@ -1,6 +1,7 @@
 //! How noisy a picture is: the two numbers that every kind of diffusion is made of.
 
 use crate::point::Point;
+use glassbox_tensor::Tensor;
 
 /// A level of noise, at which x0 has become
 ///
@@ -127,10 +128,43 @@ impl Level {
     }
 }
 
+/// [`Level::noised`] of a batch in which each example has a level of its own, as in training: levels (B), x0 and eps (B, …) -> (B, …).
+///
+/// ```
+/// use glassbox_tensor::{assert_close, tensor};
+/// use glassbox_unet_diffusion::{Level, noised_each};
+/// let levels = [Level::CLEAN, Level::preserving(500.0, 0.36)];
+/// let x = noised_each(&levels, &tensor![[1., -1.], [1., -1.]], &tensor![[2., 0.], [2., 0.]]);
+/// assert_close!(x, tensor![[1., -1.], [2.2, -0.6]]);
+/// ```
+///
+/// # Panics
+/// If shapes differ, or there isn't a level for each example.
+#[track_caller]
+pub fn noised_each(levels: &[Level], x0: &Tensor, eps: &Tensor) -> Tensor {
+    let [alpha, sigma] = columns(levels, x0, eps);
+    &(&alpha * x0) + &(&sigma * eps)
+}
+
+/// alpha and sigma of each example, (B, 1, …) beside x0 and eps (B, …).
+#[track_caller]
+pub(crate) fn columns(levels: &[Level], x0: &Tensor, eps: &Tensor) -> [Tensor; 2] {
+    let (a, b, n) = (x0.shape(), eps.shape(), levels.len());
+    assert!(a == b && a.first() == Some(&n), "{n} levels, x0 {a:?} and eps {b:?}; each example has one of each");
+    [column(levels.iter().map(|level| level.alpha), a.len()), column(levels.iter().map(|level| level.sigma), a.len())]
+}
+
+/// A number for each example of a batch, to be multiplied with (B, …) of that rank: (B, 1, …).
+pub(crate) fn column(numbers: impl Iterator<Item = f64>, rank: usize) -> Tensor {
+    let numbers: Vec<f32> = numbers.map(|x| x as f32).collect();
+    let mut shape = vec![1; rank];
+    shape[0] = numbers.len();
+    Tensor::from_vec(numbers, shape)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glassbox_tensor::Tensor;
     use glassbox_tensor::random::Key;
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is minimised: a squared error, weighted by level.
 
-use crate::level::Level;
+use crate::level::{Level, column};
 use crate::target::Target;
 use glassbox_autograd::Var;
 use glassbox_tensor::Tensor;
@@ -47,9 +47,7 @@ pub fn weighted_loss(answer: &Var, target: &Tensor, weights: &[f64]) -> Var {
     assert!(a == b, "weighted_loss: answers {a:?} for targets {b:?}; both are of one shape");
     assert!(a[0] == weights.len(), "weighted_loss: {} weights for {} examples", weights.len(), a[0]);
     let each = (answer - &Var::constant(target.clone())).square(); // (B, …)
-    let mut shape = vec![1; a.len()];
-    shape[0] = weights.len();
-    let weights = Tensor::from_vec(weights.iter().map(|&w| w as f32).collect(), shape); // (B, 1, …)
+    let weights = column(weights.iter().copied(), a.len()); // (B, 1, …)
     (&each * &Var::constant(weights)).mean_all()
 }
 

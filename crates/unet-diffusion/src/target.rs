@@ -1,7 +1,8 @@
 //! What a model predicts, and what follows from it.
 
-use crate::level::Level;
+use crate::level::{Level, columns};
 use crate::point::Point;
+use glassbox_tensor::Tensor;
 
 /// What a network is trained to answer when it sees x = alpha·x0 + sigma·eps.
 ///
@@ -71,6 +72,29 @@ impl Target {
         }
     }
 
+    /// What the model should answer of a batch in which each example has a level of its own: levels (B), x0 and eps (B, …) -> (B, …).
+    ///
+    /// ```
+    /// use glassbox_tensor::tensor;
+    /// use glassbox_unet_diffusion::{Level, Target};
+    /// let (x0, eps) = (tensor![[3.], [3.]], tensor![[5.], [5.]]);
+    /// let levels = [Level::CLEAN, Level { t: 999.0, alpha: 0.0, sigma: 1.0 }];
+    /// assert_eq!(Target::V.of_each(&levels, &x0, &eps), tensor![[5.], [-3.]]); // all of eps, then nothing of it
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes differ, or there isn't a level for each example.
+    #[track_caller]
+    pub fn of_each(self, levels: &[Level], x0: &Tensor, eps: &Tensor) -> Tensor {
+        let [alpha, sigma] = columns(levels, x0, eps); // (B, 1, …)
+        match self {
+            Target::Epsilon => eps.clone(),
+            Target::X0 => x0.clone(),
+            Target::V => &(&alpha * eps) - &(&sigma * x0),
+            Target::Velocity => eps - x0,
+        }
+    }
+
     /// What an answer says of x.
     ///
     /// ```text
@@ -120,6 +144,9 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noised_each;
+    use glassbox_tensor::assert_close;
+    use glassbox_tensor::random::Key;
 
     /// By another way than `denoised`: solve the two equations x = alpha·x0 + sigma·eps and answer = a·x0 + b·eps by Cramer's rule.
     fn solved((a, b): (f64, f64), answer: f64, x: f64, level: &Level) -> (f64, f64) {
@@ -137,6 +164,21 @@ mod tests {
                 let (x0, eps) = solved(row, answer, x, &level);
                 assert!((found.x0[0] - x0).abs() < 1e-12, "{target:?}: {} and {x0}", found.x0[0]);
                 assert!((found.eps[0] - eps).abs() < 1e-12, "{target:?}: {} and {eps}", found.eps[0]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_is_its_examples() {
+        let levels = [Level::preserving(0.0, 0.1), Level::exploding(0.0, 3.0), Level::flow(0.0, 0.3)];
+        let [x0, eps] = [1, 2].map(|key| Tensor::randn([3, 2, 5], Key::new(key)));
+        let row = |x: &Tensor, i: usize| x.select(0, i);
+        let x = noised_each(&levels, &x0, &eps);
+        for (i, level) in levels.iter().enumerate() {
+            assert_close!(row(&x, i), level.noised(&row(&x0, i), &row(&eps, i)));
+            for target in Target::ALL {
+                let batch = target.of_each(&levels, &x0, &eps);
+                assert_close!(row(&batch, i), target.of(&row(&x0, i), &row(&eps, i), level));
             }
         }
     }

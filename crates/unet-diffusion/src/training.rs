@@ -3,7 +3,7 @@
 use crate::edm::karras_sigmas;
 use crate::flow::{carry_with_divergence, divergence, gaussian_log_density};
 use crate::grid::{End, Spacing};
-use crate::level::Level;
+use crate::level::{Level, column, noised_each};
 use crate::loss::{min_snr_weight, weighted_loss};
 use crate::mlp::Mlp;
 use crate::samplers::{Ddim, Ddpm, DpmSolver, Euler, Heun, Sampler, Trajectory, UniPc, Variance};
@@ -94,19 +94,11 @@ impl PlanarTraining {
     /// The loss of these points x0 (B, 2), with the noise eps, at these timesteps: algorithm 1 of Ho et al. 2020 up to the gradient.
     fn loss(&self, model: &Mlp, x0: &Tensor, eps: &Tensor, timesteps: &[usize]) -> Var {
         let levels: Vec<Level> = timesteps.iter().map(|&t| self.schedule.level(t)).collect();
-        let column = |f: &dyn Fn(&Level) -> f64| {
-            Tensor::from_vec(levels.iter().map(|level| f(level) as f32).collect(), [levels.len(), 1])
-        };
-        let (alpha, sigma) = (column(&|level| level.alpha), column(&|level| level.sigma)); // (B, 1)
-        let x = &(&alpha * x0) + &(&sigma * eps);
-        let target = match self.target {
-            Target::X0 => x0.clone(),
-            Target::V => &(&alpha * eps) - &(&sigma * x0),
-            _ => eps.clone(),
-        };
-        let answer = model.forward(&Var::constant(x), &column(&|level| level.t).reshape([levels.len()]));
+        let x = noised_each(&levels, x0, eps);
+        let answer = model.forward(&Var::constant(x), &column(levels.iter().map(|level| level.t), 1));
         let weight = |level: &Level| if self.min_snr { min_snr_weight(self.target, level, 5.0) } else { 1.0 };
-        weighted_loss(&answer, &target, &levels.iter().map(weight).collect::<Vec<_>>())
+        let weights: Vec<f64> = levels.iter().map(weight).collect();
+        weighted_loss(&answer, &self.target.of_each(&levels, x0, eps), &weights)
     }
 
     /// The loss of a step's batch, drawn from (seed, step).
@@ -237,11 +229,13 @@ impl Experiment for PlanarTraining {
             .with("nats_of_truth", -mean(&self.truth.log_density(&known, &least)))
     }
 
-    /// n clouds along the way from noise to the picture, the last of which is what was drawn, (n, 1, 64, 64).
+    /// n clouds along the way from noise to the picture, the last of which is what was drawn, (n, 1, 64, 64). They are closer to each
+    /// other towards the end: most of the way nothing is to be seen.
     fn samples(&self, n: usize, seed: u64) -> Tensor {
-        let stages = self.sample_steps + 1;
+        let (steps, ways) = (self.sample_steps, n.max(2) - 1);
         let shown: Vec<usize> =
-            (0..n).map(|i| (stages - 1) - (n - 1 - i) * (stages - 1) / n.max(2).saturating_sub(1)).collect();
+            (0..n).map(|i| n - 1 - i).map(|left| steps - steps * left * left / (ways * ways)).collect();
+        let stages = steps + 1;
         let mut clouds = Vec::with_capacity(stages);
         self.draw(CLOUD_POINTS, Key::new(seed), &mut |x| clouds.push(cloud(x)));
         let pictures: Vec<&Tensor> = shown.iter().map(|&stage| &clouds[stage]).collect();

@@ -201,6 +201,30 @@ impl Default for UNet2dConfig {
 }
 
 impl UNet2dConfig {
+    /// The network of [the page](super) for grey pictures of 28 × 28: b, 2·b and 4·b channels, attention with a single head at the
+    /// smallest size and in the middle, 8 groups, sines before cosines (Ho et al. 2020, appendix B, for smaller pictures).
+    ///
+    /// ```
+    /// use glassbox_nn::Module;
+    /// use glassbox_tensor::random::Key;
+    /// use glassbox_unet_diffusion::unet::{UNet2d, UNet2dConfig};
+    /// assert_eq!(UNet2d::new(UNet2dConfig::grey(32), Key::new(0)).num_parameters(), 3_939_393);
+    /// ```
+    pub fn grey(b: usize) -> UNet2dConfig {
+        use {DownBlockType as Down, UpBlockType as Up};
+        UNet2dConfig {
+            in_channels: 1,
+            out_channels: 1,
+            flip_sin_to_cos: false,
+            block_out_channels: vec![b, 2 * b, 4 * b],
+            down_block_types: vec![Down::DownBlock2D, Down::DownBlock2D, Down::AttnDownBlock2D],
+            up_block_types: vec![Up::AttnUpBlock2D, Up::UpBlock2D, Up::UpBlock2D],
+            attention_head_dim: None,
+            norm_num_groups: Some(8),
+            ..Default::default()
+        }
+    }
+
     /// Numbers of the time's embedding.
     pub fn time_embed_dim(&self) -> usize {
         self.time_embedding_dim.unwrap_or_else(|| self.block_out_channels.first().map_or(0, |c| c.saturating_mul(4)))

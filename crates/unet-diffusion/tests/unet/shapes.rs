@@ -4,33 +4,18 @@ use glassbox_autograd::Var;
 use glassbox_nn::{Context, Module};
 use glassbox_tensor::Tensor;
 use glassbox_tensor::random::Key;
-use glassbox_unet_diffusion::unet::{DownBlockType as Down, UNet2d, UNet2dConfig, UpBlockType as Up};
-
-/// The network of the peers: single heads at the smallest size and in the middle, sines first.
-fn grey(base: usize) -> UNet2dConfig {
-    UNet2dConfig {
-        in_channels: 1,
-        out_channels: 1,
-        flip_sin_to_cos: false,
-        block_out_channels: vec![base, 2 * base, 4 * base],
-        down_block_types: vec![Down::DownBlock2D, Down::DownBlock2D, Down::AttnDownBlock2D],
-        up_block_types: vec![Up::AttnUpBlock2D, Up::UpBlock2D, Up::UpBlock2D],
-        attention_head_dim: None,
-        norm_num_groups: Some(8),
-        ..Default::default()
-    }
-}
+use glassbox_unet_diffusion::unet::{DownBlockType as Down, UNet2d, UNet2dConfig};
 
 /// As the page of the module says.
 #[test]
 fn the_network_for_grey_pictures_has_as_many_parameters_as_its_page_says() {
-    assert_eq!(UNet2d::new(grey(32), Key::new(0)).num_parameters(), 3_939_393);
-    assert_eq!(UNet2d::new(grey(64), Key::new(0)).num_parameters(), 15_722_625);
+    assert_eq!(UNet2d::new(UNet2dConfig::grey(32), Key::new(0)).num_parameters(), 3_939_393);
+    assert_eq!(UNet2d::new(UNet2dConfig::grey(64), Key::new(0)).num_parameters(), 15_722_625);
 }
 
 #[test]
 fn every_size_that_halves_evenly_is_taken() {
-    let unet = UNet2d::new(grey(8), Key::new(0));
+    let unet = UNet2d::new(UNet2dConfig::grey(8), Key::new(0));
     for [h, w] in [[28, 28], [4, 12], [20, 4]] {
         let x = Var::constant(Tensor::randn([1, 1, h, w], Key::new(1)));
         assert_eq!(unet.forward(&x, &Tensor::zeros([1]), None, &Context::eval()).shape(), [1, 1, h, w]);
@@ -39,7 +24,7 @@ fn every_size_that_halves_evenly_is_taken() {
 
 #[test]
 fn one_time_serves_all_pictures() {
-    let unet = UNet2d::new(grey(8), Key::new(0));
+    let unet = UNet2d::new(UNet2dConfig::grey(8), Key::new(0));
     let x = Var::constant(Tensor::randn([3, 1, 8, 8], Key::new(1)));
     let [one, three] = [vec![7.0], vec![7.0; 3]].map(|t| {
         let t = Tensor::from_slice(&t, [t.len()]);
@@ -51,7 +36,7 @@ fn one_time_serves_all_pictures() {
 /// The same picture, alone and beside others: no picture sees another.
 #[test]
 fn pictures_of_a_batch_do_not_see_each_other() {
-    let unet = UNet2d::new(grey(8), Key::new(0));
+    let unet = UNet2d::new(UNet2dConfig::grey(8), Key::new(0));
     let (x, t) = (Tensor::randn([3, 1, 8, 8], Key::new(1)), Tensor::from_slice(&[1.0, 20.0, 300.0], [3]));
     let all = unet.forward(&Var::constant(x.clone()), &t, None, &Context::eval()).into_value();
     let second = unet.forward(&Var::constant(x.narrow(0, 1, 1)), &t.narrow(0, 1, 1), None, &Context::eval());
@@ -60,7 +45,7 @@ fn pictures_of_a_batch_do_not_see_each_other() {
 
 #[test]
 fn dropout_drops_in_training_alone() {
-    let unet = UNet2d::new(UNet2dConfig { dropout: 0.5, ..grey(8) }, Key::new(0));
+    let unet = UNet2d::new(UNet2dConfig { dropout: 0.5, ..UNet2dConfig::grey(8) }, Key::new(0));
     let x = Var::constant(Tensor::randn([1, 1, 8, 8], Key::new(1)));
     let of = |ctx: Context| unet.forward(&x, &Tensor::zeros([1]), None, &ctx).into_value();
     assert_eq!(of(Context::eval()), of(Context::eval()));
@@ -72,7 +57,7 @@ fn dropout_drops_in_training_alone() {
 #[test]
 #[should_panic(expected = "x [1, 1, 28, 30] should have 1 channels and sides that are multiples of 4")]
 fn a_size_that_does_not_halve_evenly_is_refused() {
-    let unet = UNet2d::new(grey(8), Key::new(0));
+    let unet = UNet2d::new(UNet2dConfig::grey(8), Key::new(0));
     unet.forward(&Var::constant(Tensor::zeros([1, 1, 28, 30])), &Tensor::zeros([1]), None, &Context::eval());
 }
 
@@ -80,7 +65,7 @@ fn a_size_that_does_not_halve_evenly_is_refused() {
 fn settings_that_do_not_fit_are_named() {
     type Change = fn(&mut UNet2dConfig);
     let with = |change: Change| {
-        let mut config = grey(32);
+        let mut config = UNet2dConfig::grey(32);
         change(&mut config);
         config.check().unwrap_err()
     };
