@@ -1,6 +1,7 @@
 //! Points of the plane as pictures: a small one of pixels, and a drawing.
 
 use glassbox_tensor::Tensor;
+use glassbox_train::plane;
 use plotters::prelude::*;
 use std::error::Error;
 
@@ -38,22 +39,7 @@ fn draw(svg: &mut String, clouds: &[(&str, &Tensor)]) -> Result<(), Box<dyn Erro
     let root = SVGBackend::with_string(svg, (PANEL * clouds.len() as u32, PANEL + 30)).into_drawing_area();
     root.fill(&WHITE)?;
     for (panel, (title, points)) in root.split_evenly((1, clouds.len())).iter().zip(clouds) {
-        let mut chart = ChartBuilder::on(panel)
-            .margin(10)
-            .caption(title, ("sans-serif", 18))
-            .x_label_area_size(20)
-            .y_label_area_size(28)
-            .build_cartesian_2d(-RANGE..RANGE, -RANGE..RANGE)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.1))
-            .axis_style(BLACK.mix(0.5))
-            .x_labels(7)
-            .y_labels(7)
-            .x_label_formatter(&|x| format!("{x:.0}"))
-            .y_label_formatter(&|x| format!("{x:.0}"))
-            .draw()?;
+        let mut chart = plane(panel, title, RANGE)?;
         let points = points.to_vec();
         let inside = points
             .chunks_exact(2)

@@ -1,6 +1,7 @@
 //! Codes in two dimensions, coloured by class, as an SVG.
 
 use glassbox_measure::linalg::{Gaussian, eigen};
+use glassbox_train::{SvgArea, plane};
 use plotters::prelude::*;
 use std::error::Error;
 
@@ -87,29 +88,10 @@ fn draw(svg: &mut String, clouds: &[Cloud<'_>], classes: &[String]) -> Result<()
     Ok(())
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-
-fn draw_cloud(panel: &Area<'_>, cloud: &Cloud<'_>) -> Result<(), Box<dyn Error>> {
+fn draw_cloud(panel: &SvgArea<'_>, cloud: &Cloud<'_>) -> Result<(), Box<dyn Error>> {
     let farthest = cloud.points.iter().flatten().fold(RADIUS_95, |far, x| far.max(x.abs()));
     let r = 1.05 * farthest;
-    let mut chart = ChartBuilder::on(panel)
-        .margin_top(8)
-        .margin_right(10)
-        .caption(cloud.title, ("sans-serif", 18))
-        .x_label_area_size(40)
-        .y_label_area_size(50)
-        .build_cartesian_2d(-r..r, -r..r)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.1))
-        .axis_style(BLACK.mix(0.5))
-        .x_labels(7)
-        .y_labels(7)
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|x| format!("{x:.0}"))
-        .label_style(("sans-serif", 14))
-        .draw()?;
+    let mut chart = plane(panel, cloud.title, r)?;
     // The order of the set mixes the classes, so that none hides the others.
     chart.draw_series(cloud.points.iter().zip(cloud.labels).map(|(&[x, y], &label)| {
         Circle::new((x, y), 2, COLOURS[usize::from(label) % COLOURS.len()].mix(0.75).filled())
