@@ -10,13 +10,20 @@ use glassbox_tensor::{Ids, Tensor};
 #[derive(Debug, Clone, Module)]
 pub(crate) struct Muted<M> {
     model: M,
+    /// What is added to the V logits: −∞ to those of the tokens, and 0.
     #[module(skip)]
-    never: Vec<u32>,
+    silence: Option<Tensor>,
 }
 
 impl<M> Muted<M> {
-    pub fn new(model: M, never: Vec<u32>) -> Self {
-        Self { model, never }
+    /// A model of so many words which doesn't say these.
+    pub fn new(model: M, words: usize, never: &[u32]) -> Self {
+        let silence = || {
+            let mut silence = vec![0.0; words];
+            never.iter().for_each(|&token| silence[token as usize] = f32::NEG_INFINITY);
+            Tensor::from_vec(silence, [words])
+        };
+        Self { model, silence: (!never.is_empty()).then(silence) }
     }
 }
 
@@ -37,10 +44,7 @@ impl<M: LanguageModel> LanguageModel for Muted<M> {
 
     fn predict(&self, x: &Var, ctx: &Context) -> Var {
         let logits = self.model.predict(x, ctx); // (B, T, V)
-        match self.never.is_empty() {
-            true => logits,
-            false => &logits + &Var::constant(self.silence(logits.shape()[2])),
-        }
+        self.silence.iter().fold(logits, |logits, silence| &logits + &Var::constant(silence.clone()))
     }
 
     fn begin(&self) -> M::State {
@@ -49,10 +53,7 @@ impl<M: LanguageModel> LanguageModel for Muted<M> {
 
     fn read(&self, state: &mut M::State, tokens: &[u32]) -> Tensor {
         let logits = self.model.read(state, tokens); // (V)
-        match self.never.is_empty() {
-            true => logits,
-            false => &logits + &self.silence(logits.numel()),
-        }
+        self.silence.iter().fold(logits, |logits, silence| &logits + silence)
     }
 
     fn attention(&self, tokens: &[u32]) -> Vec<Tensor> {
@@ -61,15 +62,6 @@ impl<M: LanguageModel> LanguageModel for Muted<M> {
 
     fn bytes_per_token(&self) -> usize {
         self.model.bytes_per_token()
-    }
-}
-
-impl<M> Muted<M> {
-    /// What is added to V logits: −∞ to those of the tokens, and 0.
-    fn silence(&self, words: usize) -> Tensor {
-        let mut silence = vec![0.0; words];
-        self.never.iter().for_each(|&token| silence[token as usize] = f32::NEG_INFINITY);
-        Tensor::from_vec(silence, [words])
     }
 }
 
@@ -82,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_muted_token_is_never_said_and_the_others_stand_to_each_other_as_before() {
-        let muted = Muted::new(Bigram::new(5, 8), vec![1, 3]);
+        let muted = Muted::new(Bigram::new(5, 8), 5, &[1, 3]);
         let sampling = Sampling { tokens: 300, ..Sampling::default() };
         for memory in [Memory::Kept, Memory::Recomputed] {
             let mut said = [0; 5];

@@ -374,7 +374,8 @@ impl<M: LanguageModel> Writer for Training<M> {
 impl<M: LanguageModel> Training<M> {
     /// The model as one that writes: without a graph, and without the borders of a middle, which are no text.
     fn speaking(&self) -> Muted<M> {
-        Muted::new(self.model.frozen(), self.middle.iter().flat_map(Middle::borders).collect())
+        let borders: Vec<u32> = self.middle.iter().flat_map(Middle::borders).collect();
+        Muted::new(self.model.frozen(), self.text.tokenizer().vocab_size(), &borders)
     }
 
     /// Between text and tokens. Without a prompt, a text begins as if a document had just ended, or a line; of a text of one line, as if
